@@ -1,0 +1,180 @@
+import type { BackOff } from './engine/back-off.ts'
+import type { RefreshQueue } from './engine/refresh-queue.ts'
+import type { StoredResponse } from './engine/stored-response.ts'
+import { noRenderer } from './errors.ts'
+import type { FillListener, FillResult } from './node/fill.ts'
+import { type RenderedFor, headOf, renderRequest } from './node/render-request.ts'
+import { type RenderRequest, type RenderTarget, Renderer } from './node/renderer.ts'
+import type { Visit } from './node/visit.ts'
+import type { Wire } from './node/wire.ts'
+import type { Passage } from './passage.ts'
+import { isFailure } from './policy/storable.ts'
+import type { Services } from './services.ts'
+import { type RenderPlan, Ticket } from './ticket.ts'
+
+/** How a detached render has ended. */
+export interface DetachedOutcome {
+  readonly result: FillResult | undefined
+  /** Whether the response arrived whole. */
+  readonly isWhole: boolean
+  /** Whether the request came as far as the cache. */
+  readonly reached: boolean
+}
+
+/** Renders that are detached from any visitor: refreshes behind his back, and fills that must not see all of him. */
+export class Background {
+  readonly #services: Services
+  readonly #queue: RefreshQueue
+  readonly #backOff: BackOff
+  readonly #runClean: <T>(run: () => T) => T
+  readonly #renderer = new Renderer<Ticket>()
+  #attached: RenderTarget | undefined
+  #isClosed = false
+
+  constructor(services: Services, queue: RefreshQueue, backOff: BackOff, runClean: <T>(run: () => T) => T) {
+    this.#services = services
+    this.#queue = queue
+    this.#backOff = backOff
+    this.#runClean = runClean
+  }
+
+  get queued(): number {
+    return this.#queue.queued
+  }
+
+  get running(): number {
+    return this.#queue.running
+  }
+
+  attach(target: RenderTarget): void {
+    this.#attached = target
+  }
+
+  ticketOf(socket: object): Ticket | undefined {
+    return this.#renderer.ticketOf(socket)
+  }
+
+  /** The server that took a visitor's request; its vhosts and outer listeners stay as they are. */
+  targetOf(visit: Visit): RenderTarget | undefined {
+    return (visit.req.socket as { server?: RenderTarget } | undefined)?.server ?? this.#attached
+  }
+
+  /** Queues one refresh of a stale response, unless one is queued or the last has failed a moment ago. */
+  refreshSoon(passage: Passage, response: StoredResponse): void {
+    const { journal, library } = this.#services
+    const variant = response.variant
+    if (this.#isClosed || this.#queue.has(variant) || this.#backOff.forbids(variant)) return
+    const target = this.targetOf(passage.visit)
+    if (target === undefined) {
+      journal.note('refresh-failed', () => ({ ...library.describe(response), reason: 'no-renderer' }))
+      return
+    }
+    const request = renderRequest(passage.key, response.parts.selecting, renderedFor(passage))
+    const plan = planOf(passage)
+    const isQueued = this.#runClean(() =>
+      this.#queue.add(variant, (signal) => this.#refresh(plan, request, target, response, signal)),
+    )
+    if (!isQueued) journal.note('refresh-dropped', () => ({ ...library.describe(response), reason: 'queue-full' }))
+  }
+
+  /** Renders a key now, for an application that asks. Resolves with whether it was stored. */
+  async renderNow(plan: RenderPlan, request: RenderRequest): Promise<boolean> {
+    if (this.#attached === undefined) throw noRenderer()
+    const signal = AbortSignal.timeout(this.#services.settings.refresh.timeoutMs)
+    const { result } = await this.renderDetached(plan, request, this.#attached, BY_ITSELF, signal)
+    return result?.kind === 'stored'
+  }
+
+  /** Sends a request through the whole app, in nobody's async context. Resolves when its response has closed. */
+  async renderDetached(
+    plan: RenderPlan,
+    request: RenderRequest,
+    target: RenderTarget,
+    listener: FillListener,
+    signal: AbortSignal,
+    onReached?: (visit: Visit, wire: Wire) => void,
+  ): Promise<DetachedOutcome> {
+    const ticket = new Ticket(this.#services, plan, request, listener, onReached)
+    const isWhole = await this.#runClean(() => this.#renderer.render(target, request, ticket, signal))
+    return { result: ticket.result, isWhole, reached: ticket.reached }
+  }
+
+  async idle(): Promise<void> {
+    await this.#queue.idle()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#queue.close()
+  }
+
+  async #refresh(
+    plan: RenderPlan,
+    request: RenderRequest,
+    target: RenderTarget,
+    response: StoredResponse,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { library, flights, settings } = this.#services
+    const newer = library.hasStore ? await library.read(plan.key, headOf(request)) : undefined
+    // Another process may have refreshed it while it waited here.
+    if (newer?.decide(plan, settings.now()) === 'fresh') return
+    const flightKey = library.flightKey(plan.key.full, headOf(request))
+    // Whoever comes when it may no longer be served stale waits for this render instead of making another.
+    const flight = flights.get(flightKey) === undefined ? flights.lead(flightKey) : undefined
+    const startedAt = settings.monotonicNow()
+    const outcome = await this.renderDetached(plan, request, target, BY_ITSELF, signal)
+    if (this.#isClosed) return
+    this.#conclude(response, outcome, settings.monotonicNow() - startedAt)
+    if (flight === undefined) return
+    const { result } = outcome
+    if (result?.kind === 'stored') {
+      flights.land(flightKey, flight, { kind: 'stored', response: result.response }, result.written)
+    } else if (!flight.handOver()) {
+      flights.land(flightKey, flight, { kind: 'released' })
+    }
+  }
+
+  /** What a refresh has brought: a new response, the end of the old one, or nothing but a reason to wait. */
+  #conclude(response: StoredResponse, { result, isWhole, reached }: DetachedOutcome, durationMs: number): void {
+    const { journal, library } = this.#services
+    const { variant } = response
+    const described = (reason?: string) => () => ({ ...library.describe(response), reason, durationMs })
+    if (result?.kind === 'stored') {
+      this.#backOff.succeeded(variant)
+      // It may vary by other headers now than it did: then the old one has not been replaced yet.
+      if (result.response.variant !== variant) library.remove(response)
+      journal.note('refresh', described())
+      return
+    }
+    const reason = reached ? (result?.reason ?? 'aborted') : 'not-reached'
+    if (result?.kind === 'unstorable' && BY_CHANCE.has(result.reason)) return
+    const isComplete = isWhole || reason === 'too-large'
+    if (result?.kind === 'unstorable' && isComplete && !isFailure(result.status)) {
+      this.#backOff.succeeded(variant)
+      library.remove(response)
+      journal.note('refresh', described(reason))
+      return
+    }
+    this.#backOff.failed(variant)
+    journal.note('refresh-failed', described(isFailure(statusOf(result)) ? `status-${statusOf(result)}` : reason))
+  }
+}
+
+/** A purge, a newer render or another layer came in between: nobody is to blame, and the next request tries again. */
+const BY_CHANCE = new Set(['purged', 'superseded', 'layers'])
+
+/** Nobody waits for it: it is captured and stored, that is all. */
+const BY_ITSELF: FillListener = {
+  onJudged: () => ({ kind: 'pass', fields: [] }),
+  onResult: () => undefined,
+}
+
+const statusOf = (result: FillResult | undefined): number => (result?.kind === 'unstorable' ? result.status : 0)
+
+export const planOf = ({ key, route, rules, authorized }: Passage): RenderPlan => ({ key, route, rules, authorized })
+
+export const renderedFor = ({ request, visit }: Passage): RenderedFor => ({
+  head: request,
+  remoteAddress: visit.req.socket?.remoteAddress,
+})

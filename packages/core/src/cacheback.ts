@@ -1,0 +1,175 @@
+import type { RequestListener, Server } from 'node:http'
+
+import type { StoredResponse } from './engine/stored-response.ts'
+import { closed, invalidUrl, severalCachesMessage, warnOnce } from './errors.ts'
+import { renderRequest } from './node/render-request.ts'
+import { type CachebackOptions, readSettings } from './options.ts'
+import type { RequestHead } from './policy/fields.ts'
+import { keyOf } from './policy/key.ts'
+import { readSelector } from './policy/selector.ts'
+import { Road } from './road.ts'
+import type { Route } from './routes.ts'
+import type {
+  Cacheback,
+  EventListener,
+  EventName,
+  InspectedVariant,
+  Inspection,
+  PurgeOptions,
+  Selector,
+  Stats,
+} from './types.ts'
+
+const CLOSE_TIMEOUT_MS = 1500
+
+/** Makes a response cache. Throws CachebackError for options that are unknown, ill-typed or contradictory. */
+export function createCacheback(options: CachebackOptions = {}): Cacheback {
+  return new ResponseCache(options)
+}
+
+/** The face that applications see; the road behind it is what adapters use. */
+export class ResponseCache implements Cacheback {
+  readonly road: Road
+  #closing: Promise<void> | undefined
+
+  constructor(options: CachebackOptions) {
+    this.road = new Road(readSettings(options), options)
+  }
+
+  attach(target: Server | RequestListener): this {
+    this.road.background.attach(target)
+    return this
+  }
+
+  async purge(selector: Selector, options: PurgeOptions = {}): Promise<void> {
+    const read = readSelector(selector)
+    const { library, journal } = this.road
+    journal.note('purge', () => ({ key: JSON.stringify(selector), route: undefined }))
+    await library.purge(read, options.soft === true)
+  }
+
+  async refresh(url: string, headers: Readonly<Record<string, string>> = {}): Promise<boolean> {
+    if (this.#closing !== undefined) throw closed()
+    // Whatever selects among the variants is named by the caller; all of it is carried.
+    const selecting = Object.entries(headers).flatMap(([name, value]) =>
+      name.toLowerCase() === 'cookie' ? [] : [name.toLowerCase(), value],
+    )
+    const { background } = this.road
+    for (let route = this.#routeOf(url); route.rules !== false;) {
+      const { rules } = route
+      const key = keyOf(headOfUrl(url, headers), rules)
+      const plan = { key, route, rules, authorized: false }
+      const isStored = await background.renderNow(plan, renderRequest(key, selecting))
+      // The render may have found out by which rules this path really goes.
+      const found = this.#routeOf(url)
+      if (isStored || found === route) return isStored
+      route = found
+    }
+    return false
+  }
+
+  async inspect(url: string): Promise<Inspection | undefined> {
+    const selector = readSelector({ url })
+    const { library } = this.road
+    const { rules } = this.#routeOf(url)
+    await library.catchingUp
+    if (rules !== false) await library.read(keyOf(headOfUrl(url, {}), rules), headOfUrl(url, {}))
+    const responses = library.selected(selector).toSorted((a, b) => b.parts.receivedAt - a.parts.receivedAt)
+    const [youngest] = responses
+    if (youngest === undefined) return undefined
+    const variants = responses.map((response) => inspected(response, library.namespace))
+    return { ...inspected(youngest, library.namespace), variants }
+  }
+
+  stats(): Stats {
+    const { journal, library, background, capturing } = this.road
+    return {
+      events: { ...journal.events },
+      bypasses: { ...journal.bypasses },
+      memory: { bytes: library.memory.bytes, entries: library.memory.entries },
+      capturing,
+      refresh: { queued: background.queued, running: background.running },
+      breaker: library.breakerState,
+    }
+  }
+
+  on(event: EventName, listener: EventListener): () => void {
+    return this.road.journal.on(event, listener)
+  }
+
+  async idle(): Promise<void> {
+    const { background, library } = this.road
+    do {
+      await background.idle()
+      await library.idle()
+    } while (background.queued + background.running > 0 || !library.isIdle)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const { background, library } = this.road
+    this.road.close()
+    background.close()
+    const timer = new Promise<void>((resolve) => {
+      setTimeout(resolve, CLOSE_TIMEOUT_MS).unref()
+    })
+    await Promise.race([this.idle(), timer])
+    await library.close()
+  }
+
+  /** The route by which a URL was last answered, else the cache's own. */
+  #routeOf(url: string): Route {
+    const { headers, target } = headOfUrl(url, {})
+    return this.road.routes.recorded(headers.host ?? '', target.split('?', 1)[0]!) ?? this.road.routes.base
+  }
+}
+
+/** The request for an absolute URL as a visitor would send it. Throws CACHEBACK_INVALID_URL. */
+function headOfUrl(url: string, headers: Readonly<Record<string, string>>): RequestHead {
+  const parts = /^(https?):\/\/([^/?#]+)([^#]*)$/i.exec(typeof url === 'string' ? url : '')
+  // What a request line cannot carry can be no URL of a visitor's.
+  if (parts === null || !/^[\u0021-\u00ff]+$/.test(url)) throw invalidUrl(url)
+  const [, scheme, host, rest] = parts as unknown as [string, string, string, string]
+  const own = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const)
+  const all = Object.fromEntries([['host', host], ...own])
+  return {
+    method: 'GET',
+    secure: scheme.toLowerCase() === 'https',
+    target: rest.startsWith('/') ? rest : `/${rest}`,
+    rewritten: undefined,
+    headers: all,
+    rawHeaders: Object.entries(all).flat(),
+  }
+}
+
+function inspected(response: StoredResponse, namespace: string): InspectedVariant {
+  const { selecting, status, place, receivedAt, freshness } = response.parts
+  const pairs: [string, string | null][] = []
+  for (let i = 0; i < selecting.length; i += 2) pairs.push([selecting[i]!, selecting[i + 1]!])
+  return {
+    key: response.storeKey(namespace),
+    selecting: Object.fromEntries(pairs),
+    status,
+    route: place.route,
+    tags: place.tags,
+    storedAt: receivedAt,
+    freshUntil: response.expiredByPurge ? Math.min(receivedAt, freshness.freshUntil) : freshness.freshUntil,
+    usableUntil: Math.max(freshness.freshUntil, freshness.staleUntil, freshness.errorUntil),
+    size: response.size,
+    hits: response.hits,
+  }
+}
+
+let built = 0
+
+/** The cache that a middleware was given, or one made from the options it was given instead. */
+export function cacheFrom(given: Cacheback | CachebackOptions): ResponseCache {
+  if (given instanceof ResponseCache) return given
+  built += 1
+  if (built > 1) warnOnce('CACHEBACK_SEVERAL_CACHES', severalCachesMessage)
+  return new ResponseCache(given as CachebackOptions)
+}

@@ -1,0 +1,49 @@
+const FAILURES_TO_OPEN = 3
+const PROBE_AFTER_MS = 1000
+
+/**
+ * A circuit breaker: after three failures in a row it opens, and lets one call a second through as a probe until one
+ * succeeds.
+ */
+export class Breaker {
+  readonly #now: () => number
+  readonly #onChange: (state: 'open' | 'closed') => void
+  #failures = 0
+  #openUntil: number | undefined
+  #probing = false
+
+  constructor(monotonicNow: () => number, onChange: (state: 'open' | 'closed') => void) {
+    this.#now = monotonicNow
+    this.#onChange = onChange
+  }
+
+  get state(): 'closed' | 'open' | 'half-open' {
+    if (this.#openUntil === undefined) return 'closed'
+    return this.#probing ? 'half-open' : 'open'
+  }
+
+  /** Whether a call may go through now. One that may must be followed by succeeded() or failed(). */
+  admits(): boolean {
+    if (this.#openUntil === undefined) return true
+    if (this.#probing || this.#now() < this.#openUntil) return false
+    this.#probing = true
+    return true
+  }
+
+  succeeded(): void {
+    this.#failures = 0
+    this.#probing = false
+    if (this.#openUntil === undefined) return
+    this.#openUntil = undefined
+    this.#onChange('closed')
+  }
+
+  failed(): void {
+    this.#failures += 1
+    this.#probing = false
+    if (this.#failures < FAILURES_TO_OPEN) return
+    const wasClosed = this.#openUntil === undefined
+    this.#openUntil = this.#now() + PROBE_AFTER_MS
+    if (wasClosed) this.#onChange('open')
+  }
+}

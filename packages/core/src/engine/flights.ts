@@ -1,0 +1,94 @@
+import type { StoredResponse } from './stored-response.ts'
+
+/** How a render ended for those who wait for it. */
+export type Landing =
+  | { readonly kind: 'stored'; readonly response: StoredResponse }
+  /** The render has failed, and this older response may be served in its place. */
+  | { readonly kind: 'stand-in'; readonly response: StoredResponse }
+  /** It may not be shared: each goes on alone, all at once. */
+  | { readonly kind: 'released' }
+  /** Other rules hold for this path than was thought: look again. */
+  | { readonly kind: 'superseded' }
+
+export type Joined =
+  | Landing
+  /** The leader is gone: this follower renders, the others wait for it. */
+  | { readonly kind: 'lead' }
+  | { readonly kind: 'timeout' }
+
+interface Follower {
+  readonly isThere: () => boolean
+  readonly settle: (joined: Joined) => void
+}
+
+/** One render of a key that others wait for. */
+export class Flight {
+  readonly #followers = new Set<Follower>()
+  #landing: Landing | undefined
+
+  /** Waits for the render, `waitMs` at most. `isThere`: whether this follower's own visitor still is. */
+  join(waitMs: number, isThere: () => boolean): Promise<Joined> {
+    if (this.#landing !== undefined) return Promise.resolve(this.#landing)
+    return new Promise((resolve) => {
+      const settle = (joined: Joined): void => {
+        clearTimeout(timer)
+        this.#followers.delete(follower)
+        resolve(joined)
+      }
+      const timer = setTimeout(() => settle({ kind: 'timeout' }), waitMs)
+      timer.unref()
+      const follower: Follower = { isThere, settle }
+      this.#followers.add(follower)
+    })
+  }
+
+  get hasLanded(): boolean {
+    return this.#landing !== undefined
+  }
+
+  land(landing: Landing): void {
+    if (this.#landing !== undefined) return
+    this.#landing = landing
+    for (const follower of [...this.#followers]) follower.settle(landing)
+  }
+
+  /** Lets one follower render in the leader's place. Returns whether there was one. */
+  handOver(): boolean {
+    for (const follower of this.#followers) {
+      if (!follower.isThere()) continue
+      follower.settle({ kind: 'lead' })
+      return true
+    }
+    return false
+  }
+}
+
+/** The renders under way, by key. */
+export class Flights {
+  readonly #flights = new Map<string, Flight>()
+
+  get size(): number {
+    return this.#flights.size
+  }
+
+  get(key: string): Flight | undefined {
+    return this.#flights.get(key)
+  }
+
+  /** Starts a flight that others will join. */
+  lead(key: string): Flight {
+    const flight = new Flight()
+    this.#flights.set(key, flight)
+    return flight
+  }
+
+  /** Ends a flight. It may be joined until `until` settles, for those who looked into the store before it was written. */
+  land(key: string, flight: Flight, landing: Landing, until?: Promise<unknown>): void {
+    flight.land(landing)
+    const forget = (): void => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key)
+    }
+    if (until === undefined) forget()
+    else void until.then(forget, forget)
+  }
+}

@@ -1,0 +1,231 @@
+import { storeUnreachableMessage, warnOnce } from '../errors.ts'
+import type { Settings } from '../options.ts'
+import type { RequestHead } from '../policy/fields.ts'
+import { type RequestKey, storeKey, variantKey } from '../policy/key.ts'
+import { type ReadSelector, selects } from '../policy/selector.ts'
+import { namesOf, selectingOf } from '../policy/vary.ts'
+import { decodeFrame, encodeIndex, encodeResponse, isVaryIndex } from '../stores/frame.ts'
+import { isKeyv, keyvStore } from '../stores/keyv-store.ts'
+import { GuardedStore } from './guarded-store.ts'
+import type { Journal } from './journal.ts'
+import { Memory } from './memory.ts'
+import { PurgeLedger } from './purge-ledger.ts'
+import { StoredResponse } from './stored-response.ts'
+import { VaryLists } from './vary-lists.ts'
+
+type Frame = ReturnType<typeof decodeFrame>
+
+/** Expiry in a store is garbage collection, not freshness: clocks differ. */
+const EXPIRY_MARGIN_MS = 10_000
+const MAX_TTL_MS = 365 * 86_400_000
+
+/** All stored responses: the copies in memory, the store behind them, and the purges that rule over both. */
+export class Library {
+  readonly memory: Memory
+  readonly namespace: string
+  readonly #settings: Settings
+  readonly #journal: Journal
+  readonly #store: GuardedStore | undefined
+  readonly #ledger: PurgeLedger
+  /** Reads under way, by key: those who ask at the same moment share one. */
+  readonly #reads = new Map<string, Promise<Frame>>()
+  readonly #varyLists = new VaryLists()
+  readonly #writes = new Set<Promise<unknown>>()
+  #order = 0
+
+  constructor(settings: Settings, journal: Journal) {
+    this.#settings = settings
+    this.#journal = journal
+    this.namespace = `${settings.name}:${settings.version}:`
+    this.memory = new Memory(settings.memoryMaxBytes, (response) => {
+      journal.note('evict', () => this.describe(response))
+    })
+    this.#store = this.#guard(settings)
+    this.#ledger = new PurgeLedger(this.#store, `${this.namespace}purges`, settings)
+  }
+
+  /** Numbers the renders of this process, so that an older one never replaces a newer. */
+  nextOrder(): number {
+    this.#order += 1
+    return this.#order
+  }
+
+  get hasStore(): boolean {
+    return this.#store !== undefined
+  }
+
+  /** The newest purge known: what begins to be rendered now is younger than that. */
+  get epoch(): number {
+    return this.#ledger.latest
+  }
+
+  get breakerState(): 'none' | 'closed' | 'open' | 'half-open' {
+    return this.#store?.breakerState ?? 'none'
+  }
+
+  /** Set while purges of other processes may be unknown here: what memory holds must wait for this. */
+  get catchingUp(): Promise<void> | undefined {
+    return this.#ledger.catchUp()
+  }
+
+  /** What memory holds for a request, if no purge has taken it. Synchronous: this is the road of a hit. */
+  inMemory(key: string, request: RequestHead): StoredResponse | undefined {
+    const response = this.memory.find(key, request)
+    if (response === undefined || this.#ledger.admits(response)) return response
+    this.memory.remove(response)
+    return undefined
+  }
+
+  /** Whether no purge has taken this response. */
+  admits(response: StoredResponse): boolean {
+    return this.#ledger.admits(response)
+  }
+
+  /** What memory holds of a selection. */
+  selected(selector: ReadSelector): StoredResponse[] {
+    return [...this.memory.all()].filter(
+      (response) => selects(selector, response.parts.place) && this.#ledger.admits(response),
+    )
+  }
+
+  /** Whether memory holds anything for a key: a request that it does not fit is a miss of the variant. */
+  hasVariants(key: string): boolean {
+    return this.memory.variants(key).length > 0
+  }
+
+  /** The key under which the renders of a request collapse: with the selecting headers of its URL, where they are known. */
+  flightKey(key: string, request: RequestHead): string {
+    const newest = this.#varyLists.of(key)[0]
+    return newest === undefined ? key : variantKey(key, selectingOf(newest, request))
+  }
+
+  /** Reads the store. Resolves with undefined for all that is not there, broken, purged or out of reach. */
+  async read(key: RequestKey, request: RequestHead): Promise<StoredResponse | undefined> {
+    const store = this.#store
+    if (store === undefined) return undefined
+    const order = this.nextOrder()
+    try {
+      const stored = await this.#fetch(store, key.full, key)
+      if (stored === undefined) return undefined
+      if (!isVaryIndex(stored)) return this.#adopt(new StoredResponse(stored, order), request)
+      for (const names of stored.names.toReversed()) this.#varyLists.note(key.full, names)
+      for (const names of stored.names) {
+        const found = await this.#fetch(store, variantKey(key.full, selectingOf(names, request)), key)
+        if (found === undefined || isVaryIndex(found)) continue
+        return this.#adopt(new StoredResponse(found, order), request)
+      }
+    } catch {
+      // Counted where it happened; for a visitor a store that is out of reach is an empty one.
+    }
+    return undefined
+  }
+
+  /**
+   * Keeps a response in memory and writes it to the store. Returns why not, where a purge or a newer render came
+   * before; the write goes on by itself and is in `written`.
+   */
+  keep(response: StoredResponse): { readonly refused: string } | { readonly written: Promise<void> } {
+    if (!this.#ledger.admits(response)) return { refused: 'purged' }
+    if (!this.memory.put(response)) return { refused: 'superseded' }
+    this.#varyLists.note(response.parts.key, namesOf(response.parts.selecting))
+    this.#journal.note('store', () => this.describe(response))
+    return { written: this.#write(response) }
+  }
+
+  remove(response: StoredResponse): void {
+    this.memory.remove(response)
+    if (this.#store === undefined) return
+    this.#track(this.#store.delete(response.storeKey(this.namespace)))
+  }
+
+  /** Purges here at once, then in the store. Rejects where the store could not be told. */
+  async purge(selector: ReadSelector, soft: boolean): Promise<void> {
+    const told = this.#ledger.purge(selector, soft)
+    this.memory.removeWhere((response) => !this.#ledger.admits(response))
+    await told
+  }
+
+  describe(response: StoredResponse): { key: string; route: string | undefined } {
+    return { key: response.storeKey(this.namespace), route: response.parts.place.route }
+  }
+
+  describeKey(key: RequestKey): string {
+    return storeKey(this.namespace, key.host, key.path, key.full)
+  }
+
+  /** Resolves when no write is under way. */
+  async idle(): Promise<void> {
+    while (this.#writes.size > 0) await Promise.all(this.#writes)
+  }
+
+  get isIdle(): boolean {
+    return this.#writes.size === 0
+  }
+
+  async close(): Promise<void> {
+    this.memory.clear()
+    await this.#store?.close()
+  }
+
+  #fetch(store: GuardedStore, full: string, key: RequestKey): Promise<Frame> {
+    const underWay = this.#reads.get(full)
+    if (underWay !== undefined) return underWay
+    const read = store
+      .get(storeKey(this.namespace, key.host, key.path, full))
+      .then((frame) => (frame === undefined ? undefined : decodeFrame(frame, key.full)))
+      .finally(() => this.#reads.delete(full))
+    this.#reads.set(full, read)
+    return read
+  }
+
+  /** Takes a response of the store into memory, unless what memory holds has come later. */
+  #adopt(response: StoredResponse, request: RequestHead): StoredResponse | undefined {
+    if (!response.isSelectedBy(request) || !this.#ledger.admits(response)) return undefined
+    const held = this.inMemory(response.parts.key, request)
+    if (held !== undefined && held.parts.receivedAt >= response.parts.receivedAt) return held
+    this.memory.put(response)
+    return response
+  }
+
+  #write(response: StoredResponse): Promise<void> {
+    const store = this.#store
+    if (store === undefined) return Promise.resolve()
+    const { parts } = response
+    const { freshness, receivedAt, selecting, key, place } = parts
+    const usableMs = Math.max(freshness.freshUntil, freshness.staleUntil, freshness.errorUntil) - receivedAt
+    const ttlMs = Math.min(usableMs + EXPIRY_MARGIN_MS, MAX_TTL_MS)
+    const write = async (): Promise<void> => {
+      await store.set(response.storeKey(this.namespace), encodeResponse(parts), ttlMs)
+      if (selecting.length === 0) return
+      const indexKey = storeKey(this.namespace, place.host, place.path, key)
+      await store.set(indexKey, encodeIndex({ key, names: this.#varyLists.of(key) }), ttlMs)
+    }
+    return this.#track(write())
+  }
+
+  #track(write: Promise<unknown>): Promise<void> {
+    const settled = write.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#writes.add(settled)
+    void settled.then(() => this.#writes.delete(settled))
+    return settled
+  }
+
+  #guard({ store, storeTimeoutMs, monotonicNow, name }: Settings): GuardedStore | undefined {
+    if (store === undefined) return undefined
+    return new GuardedStore(isKeyv(store) ? keyvStore(store) : store, {
+      timeoutMs: storeTimeoutMs,
+      monotonicNow,
+      onError: (reason, durationMs) => {
+        this.#journal.note('store-error', () => ({ key: '', route: undefined, reason, durationMs }))
+      },
+      onBreaker: (state) => {
+        this.#journal.note('breaker', () => ({ key: '', route: undefined, reason: state }))
+        if (state === 'open')
+          warnOnce('CACHEBACK_STORE_UNREACHABLE', storeUnreachableMessage(name, 'three calls failed'))
+      },
+    })
+  }
+}

@@ -1,0 +1,104 @@
+import { LRUCache } from 'lru-cache'
+
+import type { RequestHead } from '../policy/fields.ts'
+import type { StoredResponse } from './stored-response.ts'
+
+/** Of one URL; the oldest variant goes first. */
+const MAX_VARIANTS = 32
+
+/** The stored responses of one key, the youngest first. */
+type Variants = readonly StoredResponse[]
+
+/** The in-process copies: least recently used go first, bounded in bytes. */
+export class Memory {
+  readonly #entries: LRUCache<string, Variants> | undefined
+  readonly #maxBytes: number
+  #count = 0
+
+  /** `maxBytes` 0: nothing is kept. `onEvict` hears of what had to go for want of room. */
+  constructor(maxBytes: number, onEvict: (response: StoredResponse) => void) {
+    this.#maxBytes = maxBytes
+    if (maxBytes === 0) return
+    this.#entries = new LRUCache<string, Variants>({
+      maxSize: maxBytes,
+      dispose: (variants, _key, reason) => {
+        this.#count -= variants.length
+        if (reason === 'evict') variants.forEach(onEvict)
+      },
+    })
+  }
+
+  get bytes(): number {
+    return this.#entries?.calculatedSize ?? 0
+  }
+
+  get entries(): number {
+    return this.#count
+  }
+
+  /** What is kept under a full key, the youngest first. */
+  variants(key: string): Variants {
+    return this.#entries?.get(key) ?? NONE
+  }
+
+  find(key: string, request: RequestHead): StoredResponse | undefined {
+    return this.variants(key).find((response) => response.isSelectedBy(request))
+  }
+
+  /** Keeps a response. Returns false where a newer render of the same variant is there already. */
+  put(response: StoredResponse): boolean {
+    const { key, selecting } = response.parts
+    const variants = this.variants(key)
+    const variant = response.variant
+    if (variants.some((other) => other.variant === variant && other.order > response.order)) return false
+    // A response without Vary answers every request for this key, and so replaces all variants; and the other way round.
+    const others = variants.filter(
+      (other) => other.variant !== variant && other.parts.selecting.length > 0 && selecting.length > 0,
+    )
+    this.#set(key, [response, ...others].slice(0, MAX_VARIANTS))
+    return true
+  }
+
+  remove(response: StoredResponse): void {
+    const { key } = response.parts
+    const variants = this.variants(key)
+    if (variants.includes(response))
+      this.#set(
+        key,
+        variants.filter((other) => other !== response),
+      )
+  }
+
+  removeWhere(matches: (response: StoredResponse) => boolean): void {
+    for (const [key, variants] of [...(this.#entries?.entries() ?? [])]) {
+      const kept = variants.filter((response) => !matches(response))
+      if (kept.length < variants.length) this.#set(key, kept)
+    }
+  }
+
+  /** Everything kept, without touching its order of use. */
+  *all(): Generator<StoredResponse> {
+    for (const variants of this.#entries?.values() ?? []) yield* variants
+  }
+
+  clear(): void {
+    this.#entries?.clear()
+  }
+
+  #set(key: string, variants: Variants): void {
+    const entries = this.#entries
+    if (entries === undefined) return
+    let size = sizeOf(variants)
+    const kept = [...variants]
+    // One URL with many big variants must not push itself out of the cache as a whole.
+    while (size > this.#maxBytes && kept.length > 1) size -= kept.pop()!.size
+    entries.delete(key)
+    if (kept.length === 0 || size > this.#maxBytes) return
+    this.#count += kept.length
+    entries.set(key, kept, { size })
+  }
+}
+
+const NONE: Variants = []
+
+const sizeOf = (variants: Variants): number => variants.reduce((sum, response) => sum + response.size, 0)

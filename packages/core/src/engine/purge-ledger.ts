@@ -1,0 +1,93 @@
+import type { ReadSelector } from '../policy/selector.ts'
+import { decodeRecord, encodeRecord } from '../stores/frame.ts'
+import type { GuardedStore } from './guarded-store.ts'
+import { type Mark, PurgeMarks } from './purge-marks.ts'
+import type { StoredResponse } from './stored-response.ts'
+
+/** How long this process may not know of another one's purge. */
+const CATCH_UP_MS = 1000
+/** Longer than anything is kept in a store. */
+const RECORD_TTL_MS = 400 * 86_400_000
+
+/**
+ * The purges, kept in one bounded record of the store, so that they reach other processes and outlive this one. The
+ * record is read at most once a second, when a request comes. Two processes that purge in the same moment may lose a
+ * mark: a plain store has no compare-and-set.
+ */
+export class PurgeLedger {
+  readonly #marks = new PurgeMarks()
+  readonly #store: GuardedStore | undefined
+  readonly #key: string
+  readonly #clocks: { now(): number; monotonicNow(): number }
+  #readAt = -Infinity
+  #reading: Promise<void> | undefined
+  #writing: Promise<unknown> = Promise.resolve()
+  /** Marks that the store could not be told yet. */
+  #untold = false
+
+  constructor(store: GuardedStore | undefined, key: string, clocks: { now(): number; monotonicNow(): number }) {
+    this.#store = store
+    this.#key = key
+    this.#clocks = clocks
+  }
+
+  get latest(): number {
+    return this.#marks.latest
+  }
+
+  admits(response: StoredResponse): boolean {
+    return this.#marks.admits(response)
+  }
+
+  /** Undefined where all purges older than a second are known; else a promise that never rejects. */
+  catchUp(): Promise<void> | undefined {
+    if (this.#store === undefined) return undefined
+    if (this.#clocks.monotonicNow() - this.#readAt < CATCH_UP_MS) return undefined
+    this.#reading ??= this.#catchUp(this.#store).finally(() => {
+      this.#reading = undefined
+    })
+    return this.#reading
+  }
+
+  /** Holds at once in this process. Rejects where the store could not be told; the mark is then told when it is back. */
+  async purge(selector: ReadSelector, soft: boolean): Promise<void> {
+    this.#marks.add(selector, soft, this.#clocks.now())
+    if (this.#store === undefined) return
+    const store = this.#store
+    const writing = this.#writing.then(() => this.#tell(store))
+    this.#writing = writing.catch(() => undefined)
+    await writing
+  }
+
+  async #catchUp(store: GuardedStore): Promise<void> {
+    try {
+      await this.#read(store)
+      if (this.#untold) await this.#tell(store)
+    } catch {
+      // Counted by the guard. What memory holds goes on being served, and the next request tries again in a second.
+    }
+    this.#readAt = this.#clocks.monotonicNow()
+  }
+
+  async #read(store: GuardedStore): Promise<void> {
+    const frame = await store.get(this.#key)
+    const record = frame === undefined ? undefined : decodeRecord(frame, 'purges')
+    if (Array.isArray(record?.['marks'])) this.#marks.merge(record['marks'].filter(isMark))
+  }
+
+  async #tell(store: GuardedStore): Promise<void> {
+    this.#untold = true
+    await this.#read(store)
+    await store.set(this.#key, encodeRecord('purges', { marks: this.#marks.all }), RECORD_TTL_MS)
+    this.#untold = false
+  }
+}
+
+function isMark(value: unknown): value is Mark {
+  const { number, soft, selector } = (value ?? {}) as Record<string, unknown>
+  if (!Number.isSafeInteger(number) || typeof soft !== 'boolean') return false
+  const { kind, name, path, host } = (selector ?? {}) as Record<string, unknown>
+  if (kind === 'all') return true
+  if (kind === 'route' || kind === 'tag') return typeof name === 'string'
+  return (kind === 'url' || kind === 'prefix') && typeof path === 'string' && typeof host !== 'number'
+}

@@ -1,0 +1,174 @@
+import { createHash } from 'node:crypto'
+
+import type { Rules } from '../options.ts'
+import { type Decision, decide } from '../policy/decide.ts'
+import { type FieldLines, type RequestHead, unstoredFields, valueOf } from '../policy/fields.ts'
+import type { Freshness } from '../policy/freshness.ts'
+import { type RequestKey, storeKey, variantKey } from '../policy/key.ts'
+import { hostsOf } from '../policy/origin.ts'
+import type { Place } from '../policy/selector.ts'
+import type { Head, Storable } from '../policy/storable.ts'
+import { tagsOf } from '../policy/tags.ts'
+import { type Selecting, isSelectedBy, selectingOf } from '../policy/vary.ts'
+
+/** What is written to a store and read from it: all that another process needs. */
+export interface StoredParts {
+  /** The full key of the request. */
+  readonly key: string
+  readonly selecting: Selecting
+  readonly status: number
+  readonly reason: string | undefined
+  readonly fields: FieldLines
+  readonly body: Buffer
+  readonly place: Place
+  readonly freshness: Freshness
+  readonly receivedAt: number
+  readonly authorized: boolean
+  /** The number of the newest purge that was known when its render began. */
+  readonly epoch: number
+}
+
+/** What a render knows before its response is there. */
+export interface RenderContext {
+  readonly key: RequestKey
+  readonly rules: Rules
+  /** The request as the handler saw it. */
+  readonly request: RequestHead
+  readonly requestedAt: number
+  readonly epoch: number
+  /** The how-manieth render of this process: an older one never replaces a newer. */
+  readonly order: number
+}
+
+/** Bytes that an entry costs beside its body, head and key. */
+const ENTRY_OVERHEAD_BYTES = 600
+
+/** A stored response, and what this process has learned about it since. */
+export class StoredResponse {
+  readonly parts: StoredParts
+  readonly order: number
+  readonly size: number
+  hits = 0
+  /** A soft purge has made it stale. */
+  expiredByPurge = false
+  /** The newest purge against which it has been checked. */
+  checkedEpoch: number
+  #preparedFields: string[] | undefined
+  #storeKey: string | undefined
+
+  constructor(parts: StoredParts, order: number) {
+    this.parts = parts
+    this.order = order
+    this.checkedEpoch = parts.epoch
+    this.size =
+      ENTRY_OVERHEAD_BYTES + parts.body.length + lengthOf(parts.fields) + parts.key.length + lengthOf(parts.selecting)
+  }
+
+  decide(request: { readonly authorized: boolean }, now: number): Decision {
+    const { freshness, receivedAt, authorized } = this.parts
+    return decide({ freshness, receivedAt, authorized, expiredByPurge: this.expiredByPurge }, request, now)
+  }
+
+  isSelectedBy(request: RequestHead): boolean {
+    return isSelectedBy(this.parts.selecting, request)
+  }
+
+  /** The full key of this variant. */
+  get variant(): string {
+    return variantKey(this.parts.key, this.parts.selecting)
+  }
+
+  /** Its fields with their Content-Length, as they go out each time. */
+  get preparedFields(): readonly string[] {
+    this.#preparedFields ??= hasNoContent(this.parts.status)
+      ? [...this.parts.fields]
+      : [...this.parts.fields, 'Content-Length', String(this.parts.body.length)]
+    return this.#preparedFields
+  }
+
+  storeKey(namespace: string): string {
+    const { place, key } = this.parts
+    this.#storeKey ??= storeKey(namespace, place.host, place.path, variantKey(key, this.parts.selecting))
+    return this.#storeKey
+  }
+}
+
+/** Makes a stored response of what has been captured. `standing` are the fields of this one visitor. */
+export function storedResponse(
+  context: RenderContext,
+  head: Head,
+  storable: Storable,
+  body: Buffer,
+  details: {
+    readonly standing: FieldLines
+    readonly receivedAt: number
+    readonly route: string | undefined
+    readonly tags: readonly string[]
+  },
+): StoredResponse {
+  const { key, rules } = context
+  const fields = storedFields(head, rules, details.standing, details.receivedAt)
+  if (rules.etag && head.status === 200 && !hasValidator(fields)) fields.push('ETag', strongEtag(body))
+  return new StoredResponse(
+    {
+      key: key.full,
+      selecting: selectingOf(storable.vary, context.request),
+      status: head.status,
+      reason: head.reason,
+      fields,
+      body,
+      place: {
+        host: key.host,
+        hosts: hostsOf(key.host, key.origin),
+        path: key.path,
+        query: key.query,
+        queryRule: rules.query,
+        route: details.route,
+        tags: [...new Set([...tagsOf(head.fields), ...details.tags])],
+      },
+      freshness: storable.freshness,
+      receivedAt: details.receivedAt,
+      authorized: storable.authorized,
+      epoch: context.epoch,
+    },
+    context.order,
+  )
+}
+
+export function hasNoContent(status: number): boolean {
+  return status === 204 || status === 304
+}
+
+/** What of a head is kept: neither what belongs to one exchange, nor what stood there before for one visitor. */
+export function storedFields(head: Head, rules: Rules, standing: FieldLines, receivedAt: number): string[] {
+  const isUnstored = unstoredFields(head.fields, rules.omit)
+  const own: string[] = []
+  for (let i = 0; i < head.fields.length; i += 2) {
+    const name = head.fields[i]!.toLowerCase()
+    if (!isUnstored(name) && !isUnchanged(name, head.fields, standing)) own.push(head.fields[i]!, head.fields[i + 1]!)
+  }
+  // Node would write a new Date on every hit (RFC 9110 §6.6.1: the date of origination).
+  if (valueOf(own, 'date') === undefined) own.push('Date', new Date(receivedAt).toUTCString())
+  return own
+}
+
+/** Whether a field stood there before the cache was entered, and stands there still: it is this visitor's. */
+function isUnchanged(name: string, fields: FieldLines, standing: FieldLines): boolean {
+  const before = valueOf(standing, name)
+  return before !== undefined && before === valueOf(fields, name)
+}
+
+function hasValidator(fields: FieldLines): boolean {
+  return valueOf(fields, 'etag') !== undefined || valueOf(fields, 'last-modified') !== undefined
+}
+
+/** RFC 9110 §8.8.3: the same bytes have the same tag, other bytes another. */
+function strongEtag(body: Buffer): string {
+  return `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`
+}
+
+function lengthOf(strings: readonly (string | null)[]): number {
+  let length = 0
+  for (const string of strings) length += (string?.length ?? 0) + 4
+  return length
+}

@@ -1,0 +1,25 @@
+import { LRUCache } from 'lru-cache'
+
+/** Lists that are remembered of one URL: a page and its error page may vary by different headers. */
+const MAX_LISTS = 4
+
+/** The lists of selecting headers that the responses of a key have named, the newest first. */
+export class VaryLists {
+  readonly #lists = new LRUCache<string, readonly (readonly string[])[]>({ max: 10_000 })
+
+  of(key: string): readonly (readonly string[])[] {
+    return this.#lists.get(key) ?? NONE
+  }
+
+  /** Notes what a response has named. One that names nothing stands for all requests of its key. */
+  note(key: string, names: readonly string[]): void {
+    if (names.length === 0) {
+      this.#lists.delete(key)
+      return
+    }
+    const others = this.of(key).filter((list) => list.join() !== names.join())
+    this.#lists.set(key, [names, ...others].slice(0, MAX_LISTS))
+  }
+}
+
+const NONE: readonly (readonly string[])[] = []

@@ -1,0 +1,24 @@
+export { createCacheback } from './cacheback.ts'
+export { CachebackError, type ErrorCode, type WarningCode } from './errors.ts'
+export {
+  DEFAULT_CREDENTIALS,
+  DEFAULT_OMIT,
+  type CachebackOptions,
+  type CookieRule,
+  type KeyvLike,
+  type QueryRule,
+  type ResponseHead,
+  type RouteOptions,
+} from './options.ts'
+export type { Store } from './stores/store.ts'
+export type {
+  CacheEvent,
+  Cacheback,
+  EventListener,
+  EventName,
+  InspectedVariant,
+  Inspection,
+  PurgeOptions,
+  Selector,
+  Stats,
+} from './types.ts'

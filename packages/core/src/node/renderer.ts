@@ -1,0 +1,130 @@
+import {
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  createServer,
+  request as httpRequest,
+} from 'node:http'
+import { type Duplex, duplexPair } from 'node:stream'
+
+/** Where a request is rendered: the server that took the visitor's, or a listener. */
+export type RenderTarget = Server | RequestListener
+
+/** A request that the cache makes itself: the keyed parts of a visitor's, and nothing else of him. */
+export interface RenderRequest {
+  readonly secure: boolean
+  readonly target: string
+  /** Name, value, name, value. */
+  readonly headers: readonly string[]
+  /** The address that the app sees as its peer. */
+  readonly remoteAddress: string
+}
+
+/** TEST-NET-1 (RFC 5737): an address that nobody has and no allow-list trusts. */
+export const NOBODY = '192.0.2.1'
+
+const MAX_HEAD_BYTES = 256 * 1024
+
+/**
+ * Sends requests through the whole app in this process: a server that never listens gets one end of a pair of streams,
+ * a client the other. So a render has real stream semantics, raw URL bytes, aborts and truncation, on every framework.
+ * Its socket is its mark: nothing that a client can send makes a request look like a render.
+ */
+export class Renderer<Ticket extends object> {
+  readonly #tickets = new WeakMap<object, Ticket>()
+  readonly #targets = new WeakMap<object, RenderTarget>()
+  readonly #shadow: Server
+
+  constructor() {
+    // The app's own server has judged Host already, or there was none.
+    this.#shadow = createServer({ maxHeaderSize: MAX_HEAD_BYTES, requireHostHeader: false }, (req, res) => {
+      const target = this.#targets.get(req.socket)
+      try {
+        if (typeof target === 'function') target(req, res)
+        else target?.emit('request', req, res)
+      } catch {
+        // On a visitor's socket this would end the process, as it does without a cache; on ours it is a failed render.
+        res.destroy()
+      }
+    })
+    this.#shadow.requestTimeout = 0
+    this.#shadow.headersTimeout = 0
+    this.#shadow.keepAliveTimeout = 0
+  }
+
+  /** The ticket of a render, where this socket belongs to one. */
+  ticketOf(socket: object): Ticket | undefined {
+    return this.#tickets.get(socket)
+  }
+
+  /**
+   * Renders. The response itself is heard by whoever finds the ticket; what arrives here is thrown away. Resolves when
+   * the response has closed, with whether it was a whole one. Never rejects.
+   */
+  render(target: RenderTarget, request: RenderRequest, ticket: Ticket, signal: AbortSignal): Promise<boolean> {
+    const [client, server] = duplexPair()
+    for (const end of [client, server]) Object.assign(end, SOCKET_METHODS)
+    Object.assign(server, { remoteAddress: request.remoteAddress, remotePort: 0, remoteFamily: 'IPv4' })
+    if (request.secure) Object.assign(server, TLS_PROPERTIES)
+    this.#tickets.set(server, ticket)
+    this.#targets.set(server, target)
+    return new Promise((resolve) => {
+      let isWhole = false
+      server.once('close', () => resolve(isWhole))
+      const sent = httpRequest({
+        method: 'GET',
+        path: request.target,
+        headers: [...request.headers],
+        setHost: false,
+        setDefaultHeaders: false,
+        maxHeaderSize: MAX_HEAD_BYTES,
+        createConnection: () => client,
+      })
+      const stop = (): void => {
+        sent.destroy()
+        destroyBoth(client, server)
+      }
+      sent.once('response', (response: IncomingMessage) => {
+        response.once('end', () => {
+          isWhole = response.complete
+        })
+        response.once('error', stop)
+        response.once('close', () => destroyBoth(client, server))
+        response.resume()
+      })
+      sent.once('error', stop)
+      if (signal.aborted) stop()
+      else signal.addEventListener('abort', stop, { once: true })
+      this.#shadow.emit('connection', server)
+      sent.end()
+    })
+  }
+}
+
+function destroyBoth(client: Duplex, server: Duplex): void {
+  client.destroy()
+  server.destroy()
+}
+
+function itself(this: unknown): unknown {
+  return this
+}
+
+/** What node:http calls on a socket and a plain stream does not have. */
+const SOCKET_METHODS = {
+  setTimeout: itself,
+  setNoDelay: itself,
+  setKeepAlive: itself,
+  ref: itself,
+  unref: itself,
+  destroySoon(this: Duplex) {
+    this.end()
+  },
+}
+
+/** What apps ask of a TLS socket: that it is one, and who the client is: nobody. */
+const TLS_PROPERTIES = {
+  encrypted: true,
+  authorized: false,
+  getPeerCertificate: () => ({}),
+}

@@ -1,0 +1,87 @@
+import type { Rules } from './options.ts'
+import { CONDITIONS } from './policy/conditions.ts'
+import type { RequestHead } from './policy/fields.ts'
+import type { RequestKey } from './policy/key.ts'
+import { standingFields } from './node/head.ts'
+import type { Visit } from './node/visit.ts'
+import { type Tap, Wire } from './node/wire.ts'
+import type { Route } from './routes.ts'
+
+/** What the layers of one cache share about one response: the wire, who listens to it, and how far in the request has got. */
+export class Exchange {
+  /** The layers that the request has really entered. */
+  entered: Route
+  /** The route by whose rules it is being answered. */
+  route: Route
+  /** Lets go of what an outer layer has begun, when an inner one takes over. */
+  release: () => void = () => undefined
+  #wire: Wire | undefined
+  #kept: Record<string, string | undefined> = {}
+
+  constructor(entered: Route, route: Route) {
+    this.entered = entered
+    this.route = route
+  }
+
+  /** Listens to the response from where the outermost layer stands. */
+  listen(visit: Visit, tap: Tap): Wire {
+    if (this.#wire === undefined) this.#wire = new Wire(visit.res, standingOf(visit), tap)
+    else this.#wire.tap = tap
+    return this.#wire
+  }
+
+  get wire(): Wire | undefined {
+    return this.#wire
+  }
+
+  /** Keeps a client's conditions from the handler, so that what it answers is a whole response. */
+  hideConditions({ req }: Visit): void {
+    for (const name of CONDITIONS) {
+      if (req.headers[name] === undefined) continue
+      this.#kept[name] = req.headers[name]
+      delete req.headers[name]
+      for (let i = req.rawHeaders.length - 2; i >= 0; i -= 2) {
+        if (req.rawHeaders[i]!.toLowerCase() === name) req.rawHeaders.splice(i, 2)
+      }
+    }
+  }
+
+  /** The conditions as the client sent them. */
+  restoreConditions({ req }: Visit): void {
+    for (const [name, value] of Object.entries(this.#kept)) {
+      if (value === undefined) continue
+      req.headers[name] = value
+      req.rawHeaders.push(name, value)
+    }
+    this.#kept = {}
+  }
+
+  get conditions(): Readonly<Record<string, string | undefined>> {
+    return this.#kept
+  }
+}
+
+/** One request on the road: who asks, by which rules, for which key. */
+export interface Passage {
+  readonly visit: Visit
+  readonly request: RequestHead
+  readonly route: Route
+  readonly rules: Rules
+  readonly entered: Route
+  readonly key: RequestKey
+  /** It carries Authorization (RFC 9111 §3.5). */
+  readonly authorized: boolean
+  /** How often it has been on the road already: a follower whom the leader's response did not fit. */
+  readonly round: number
+}
+
+/** The fields of this visitor alone: on `res`, and where the framework keeps its own. */
+function standingOf(visit: Visit): string[] {
+  const fields = standingFields(visit.res)
+  for (const [name, value] of Object.entries(visit.standing() ?? {})) {
+    for (const line of Array.isArray(value) ? value : [value]) {
+      if (line !== undefined) fields.push(name, String(line))
+    }
+  }
+  return fields
+}

@@ -1,0 +1,82 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
+/**
+ * Field lines as they go over the wire: name, value, name, value. Repeated fields stay apart and in order
+ * (RFC 9110 §5.2), and the array is what `writeHead` takes fastest.
+ */
+export type FieldLines = readonly string[]
+
+/** The part of a request that policy reads. */
+export interface RequestHead {
+  readonly method: string
+  /** Whether it came over TLS. */
+  readonly secure: boolean
+  /** The request target byte for byte as it was sent. */
+  readonly target: string
+  /** What the handler sees instead of the target, where something outside the cache has rewritten it. */
+  readonly rewritten: string | undefined
+  readonly headers: IncomingHttpHeaders
+  readonly rawHeaders: readonly string[]
+}
+
+/** All values of a field, in order. `name` is lower-case. */
+export function valuesOf(fields: FieldLines, name: string): string[] {
+  const values: string[] = []
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i]!.toLowerCase() === name) values.push(fields[i + 1]!)
+  }
+  return values
+}
+
+/** The combined value of a field (RFC 9110 §5.3), or undefined where it is absent. */
+export function valueOf(fields: FieldLines, name: string): string | undefined {
+  const values = valuesOf(fields, name)
+  return values.length === 0 ? undefined : values.join(', ')
+}
+
+/** Of these, Node keeps only the first line in `headers`; a handler that reads `rawHeaders` sees them all. */
+const KEPT_ONCE = new Set(['user-agent', 'referer', 'from', 'max-forwards', 'content-type', 'age', 'etag', 'expires'])
+
+/** The combined value of a request header, every line of it; null where it is absent, which is not the empty value. */
+export function requestValue(request: RequestHead, name: string): string | null {
+  if (KEPT_ONCE.has(name)) return valueOf(request.rawHeaders, name) ?? null
+  const value = Object.hasOwn(request.headers, name) ? request.headers[name] : undefined
+  if (value === undefined) return null
+  return typeof value === 'string' ? value : value.join(', ')
+}
+
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** `Connection` may not name these away: they rule over storing (RFC 9110 §7.6.1 forbids it as well). */
+const NEVER_BY_CONNECTION = new Set(['cache-control', 'set-cookie', 'vary'])
+
+/** A predicate for the fields that belong to one exchange and are not stored (RFC 9111 §3.1). */
+export function unstoredFields(fields: FieldLines, omit: readonly string[]): (name: string) => boolean {
+  const named = new Set(
+    valuesOf(fields, 'connection')
+      .flatMap((value) => value.toLowerCase().split(','))
+      .map((name) => name.trim())
+      .filter((name) => !NEVER_BY_CONNECTION.has(name)),
+  )
+  const prefixes = omit.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1))
+  const exact = new Set(omit)
+  return (name) =>
+    // Framing and Age are made anew for every response; ours is not to be mistaken for the app's.
+    name === 'content-length' ||
+    name === 'age' ||
+    name === 'cache-status' ||
+    HOP_BY_HOP.has(name) ||
+    named.has(name) ||
+    exact.has(name) ||
+    prefixes.some((prefix) => name.startsWith(prefix))
+}

@@ -1,0 +1,96 @@
+import type { Rules } from '../options.ts'
+import { type Directives, directiveMs } from './cache-control.ts'
+import { type FieldLines, valueOf, valuesOf } from './fields.ts'
+import { parseHttpDate } from './http-date.ts'
+
+/** When a response came about, in milliseconds of the wall clock. */
+export interface Exchange {
+  /** When the render began (RFC 9111 §4.2.3 request_time). */
+  readonly requestedAt: number
+  /** When its head was there (response_time). */
+  readonly receivedAt: number
+}
+
+/** The times of a stored response, all absolute milliseconds. */
+export interface Freshness {
+  /** The moment at which its age was 0. */
+  readonly bornAt: number
+  readonly freshUntil: number
+  /** Until when it may be served stale while it is refreshed (RFC 5861 §3). */
+  readonly staleUntil: number
+  /** Until when it may stand in for a failing render (RFC 5861 §4). */
+  readonly errorUntil: number
+}
+
+/** Ages at or beyond this are as good as infinite (RFC 9111 §1.2.2). */
+const MAX_AGE_SECONDS = 2 ** 31
+
+/**
+ * The freshness lifetime in milliseconds (RFC 9111 §4.2.1): s-maxage, max-age, Expires − Date; then, for a 200 alone,
+ * the route's `maxAge`. Undefined where nothing says anything.
+ */
+export function freshnessLifetimeMs(
+  status: number,
+  fields: FieldLines,
+  directives: Directives,
+  rules: Rules,
+  receivedAt: number,
+): number | undefined {
+  const explicit = directiveMs(directives, 's-maxage') ?? directiveMs(directives, 'max-age')
+  if (explicit !== undefined) return explicit
+  const expires = valuesOf(fields, 'expires')
+  if (expires.length > 0) {
+    // Several Expires, or one that is no date, mean expired (§5.3).
+    const at = expires.length === 1 ? parseHttpDate(expires[0]!, receivedAt) : undefined
+    return at === undefined ? 0 : Math.max(0, at - dateOf(fields, receivedAt))
+  }
+  return status === 200 ? rules.maxAgeMs : undefined
+}
+
+/** RFC 9111 §4.2.3, with our own stale windows laid on top. */
+export function freshnessOf(
+  fields: FieldLines,
+  directives: Directives,
+  rules: Rules,
+  exchange: Exchange,
+  lifetimeMs: number,
+): Freshness {
+  const apparentAge = Math.max(0, exchange.receivedAt - dateOf(fields, exchange.receivedAt))
+  const correctedAge = ageValueMs(fields) + Math.max(0, exchange.receivedAt - exchange.requestedAt)
+  const bornAt = exchange.receivedAt - Math.max(apparentAge, correctedAge)
+  const freshUntil = bornAt + lifetimeMs
+  const windows = staleWindowsMs(directives, rules)
+  return { bornAt, freshUntil, staleUntil: freshUntil + windows.revalidate, errorUntil: freshUntil + windows.error }
+}
+
+/** The current age in whole seconds (RFC 9111 §5.1). A clock that went back makes no negative ages. */
+export function currentAge(freshness: Freshness, now: number): number {
+  return Math.max(0, Math.floor((now - freshness.bornAt) / 1000))
+}
+
+/**
+ * How long a response may be served beyond its lifetime. must-revalidate, proxy-revalidate and no-cache win over
+ * everything. s-maxage implies proxy-revalidate (RFC 9111 §5.2.2.10) and so forbids the *configured* windows; a window
+ * that the same response asks for by name is what its author means.
+ */
+function staleWindowsMs(directives: Directives, rules: Rules): { revalidate: number; error: number } {
+  const forbidden = ['must-revalidate', 'proxy-revalidate', 'no-cache'].some((name) => directives.has(name))
+  if (forbidden) return { revalidate: 0, error: 0 }
+  const configured = !directives.has('s-maxage')
+  return {
+    revalidate: directiveMs(directives, 'stale-while-revalidate') ?? (configured ? rules.staleWhileRevalidateMs : 0),
+    error: directiveMs(directives, 'stale-if-error') ?? (configured ? rules.staleIfErrorMs : 0),
+  }
+}
+
+function dateOf(fields: FieldLines, receivedAt: number): number {
+  const date = valueOf(fields, 'date')
+  return (date === undefined ? undefined : parseHttpDate(date, receivedAt)) ?? receivedAt
+}
+
+/** The first member of Age; what is no whole number is ignored (RFC 9111 §5.1). */
+function ageValueMs(fields: FieldLines): number {
+  const first = valueOf(fields, 'age')?.split(',', 1)[0]?.trim()
+  if (first === undefined || !/^\d+$/.test(first)) return 0
+  return Math.min(Number(first), MAX_AGE_SECONDS) * 1000
+}

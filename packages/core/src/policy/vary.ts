@@ -1,0 +1,52 @@
+import type { Rules } from '../options.ts'
+import { type FieldLines, type RequestHead, requestValue, valuesOf } from './fields.ts'
+
+/** Selecting headers of a stored response (RFC 9111 §4.1): name, value, name, value; null where it was absent. */
+export type Selecting = readonly (string | null)[]
+
+const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]{1,100}$/
+const MAX_NAMES = 32
+
+/** What a response's Vary asks for: names in lower-case, sorted; or why the response cannot be stored. */
+export function readVary(fields: FieldLines, rules: Rules): { names: readonly string[] } | { reason: string } {
+  const names = new Set<string>()
+  for (const value of valuesOf(fields, 'vary')) {
+    for (const member of value.split(',')) {
+      const name = member.trim().toLowerCase()
+      if (name !== '') names.add(name)
+    }
+  }
+  if (names.has('*')) return { reason: 'vary-any' }
+  if (names.size > MAX_NAMES) return { reason: 'vary-invalid' }
+  for (const name of names) {
+    if (!TOKEN.test(name)) return { reason: 'vary-invalid' }
+    if (name === 'authorization' || rules.credentials.includes(name)) return { reason: 'vary-credential' }
+  }
+  if (names.has('cookie') && !coversCookies(rules)) return { reason: 'vary-cookie' }
+  // In the key already: the cookies by their own rule, Host, and what the option `vary` names.
+  names.delete('cookie')
+  names.delete('host')
+  for (const name of rules.vary) names.delete(name)
+  return { names: [...names].toSorted() }
+}
+
+/** Whether requests that the handler could tell apart by their cookies have different keys or none. */
+function coversCookies({ cookies }: Rules): boolean {
+  return cookies === 'bypass' || (typeof cookies === 'object' && 'key' in cookies)
+}
+
+export function selectingOf(names: readonly string[], request: RequestHead): Selecting {
+  return names.flatMap((name) => [name, requestValue(request, name)])
+}
+
+export function isSelectedBy(selecting: Selecting, request: RequestHead): boolean {
+  for (let i = 0; i < selecting.length; i += 2) {
+    if (requestValue(request, selecting[i]!) !== selecting[i + 1]) return false
+  }
+  return true
+}
+
+/** The names of selecting headers, as one string that tells two lists apart. */
+export function namesOf(selecting: Selecting): string[] {
+  return selecting.filter((_, index) => index % 2 === 0) as string[]
+}

@@ -1,0 +1,168 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http'
+import { crc32 } from 'node:zlib'
+
+import type { StoredParts } from '../engine/stored-response.ts'
+import { WIRE_VERSION } from '../policy/key.ts'
+import type { Place } from '../policy/selector.ts'
+
+/**
+ * A frame: magic and version, the length of the head, a checksum of all that follows, the head as JSON, the body raw.
+ * What comes out of a store is not trusted: whatever does not fit to the last byte is no response.
+ */
+const MAGIC = Buffer.from(`cbk${WIRE_VERSION}`, 'latin1')
+const PREFIX_BYTES = MAGIC.length + 8
+const MAX_HEAD_BYTES = 256 * 1024
+
+/** What is stored under the key of a request whose responses vary: the lists of their selecting headers, newest first. */
+export interface VaryIndex {
+  readonly key: string
+  readonly names: readonly (readonly string[])[]
+}
+
+export function encodeResponse(parts: StoredParts): Buffer {
+  const { body, ...head } = parts
+  return encode({ kind: 'response', ...head, bodyBytes: body.length }, body)
+}
+
+export function encodeIndex(index: VaryIndex): Buffer {
+  return encode({ kind: 'vary', ...index }, EMPTY)
+}
+
+/** Any JSON under a kind of its own: the record of purges. */
+export function encodeRecord(kind: string, record: object): Buffer {
+  return encode({ kind, ...record }, EMPTY)
+}
+
+/** Reads a frame that should stand under this full key. Undefined for all that is broken, foreign or of another version. */
+export function decodeFrame(frame: Uint8Array, key: string): StoredParts | VaryIndex | undefined {
+  const decoded = decode(frame)
+  if (decoded === undefined || decoded.head['key'] !== key) return undefined
+  if (decoded.head['kind'] === 'vary') return readIndex(decoded.head, key)
+  return decoded.head['kind'] === 'response' ? readResponse(decoded.head, decoded.body, key) : undefined
+}
+
+export function decodeRecord(frame: Uint8Array, kind: string): Record<string, unknown> | undefined {
+  const decoded = decode(frame)
+  return decoded?.head['kind'] === kind ? decoded.head : undefined
+}
+
+export function isVaryIndex(stored: StoredParts | VaryIndex): stored is VaryIndex {
+  return 'names' in stored
+}
+
+const EMPTY = Buffer.alloc(0)
+
+function encode(head: object, body: Buffer): Buffer {
+  const headText = JSON.stringify(head)
+  const headBytes = Buffer.byteLength(headText)
+  const frame = Buffer.allocUnsafeSlow(PREFIX_BYTES + headBytes + body.length)
+  MAGIC.copy(frame)
+  frame.writeUInt32BE(headBytes, MAGIC.length)
+  frame.write(headText, PREFIX_BYTES)
+  body.copy(frame, PREFIX_BYTES + headBytes)
+  frame.writeUInt32BE(crc32(frame.subarray(PREFIX_BYTES)), MAGIC.length + 4)
+  return frame
+}
+
+function decode(bytes: Uint8Array): { head: Record<string, unknown>; body: Buffer } | undefined {
+  const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (frame.length < PREFIX_BYTES || !frame.subarray(0, MAGIC.length).equals(MAGIC)) return undefined
+  const headBytes = frame.readUInt32BE(MAGIC.length)
+  if (headBytes > MAX_HEAD_BYTES || PREFIX_BYTES + headBytes > frame.length) return undefined
+  if (frame.readUInt32BE(MAGIC.length + 4) !== crc32(frame.subarray(PREFIX_BYTES))) return undefined
+  try {
+    const head: unknown = JSON.parse(frame.toString('utf8', PREFIX_BYTES, PREFIX_BYTES + headBytes))
+    if (typeof head !== 'object' || head === null) return undefined
+    return { head: head as Record<string, unknown>, body: frame.subarray(PREFIX_BYTES + headBytes) }
+  } catch {
+    return undefined
+  }
+}
+
+/** Copies the known properties one by one, each checked. */
+function readResponse(head: Record<string, unknown>, body: Buffer, key: string): StoredParts | undefined {
+  const { selecting, status, reason, fields, place, freshness, receivedAt, authorized, epoch, bodyBytes } = head
+  if (bodyBytes !== body.length || !isStatus(status) || !isFieldLines(fields)) return undefined
+  if (!isSelecting(selecting) || !isNumber(receivedAt) || !isNumber(epoch) || typeof authorized !== 'boolean') {
+    return undefined
+  }
+  if (reason !== undefined && (typeof reason !== 'string' || !isFieldValue('reason', reason))) return undefined
+  const times = readTimes(freshness)
+  const readPlace = readPlaceOf(place)
+  if (times === undefined || readPlace === undefined) return undefined
+  return {
+    key,
+    selecting,
+    status,
+    reason,
+    fields,
+    // A copy of its own, so that the frame (a client's read buffer, perhaps) is not kept alive by it.
+    body: Buffer.copyBytesFrom(body),
+    place: readPlace,
+    freshness: times,
+    receivedAt,
+    authorized,
+    epoch,
+  }
+}
+
+function readIndex(head: Record<string, unknown>, key: string): VaryIndex | undefined {
+  const { names } = head
+  return Array.isArray(names) && names.every(isStrings) ? { key, names } : undefined
+}
+
+function readTimes(value: unknown): StoredParts['freshness'] | undefined {
+  const { bornAt, freshUntil, staleUntil, errorUntil } = asObject(value)
+  if (!isNumber(bornAt) || !isNumber(freshUntil) || !isNumber(staleUntil) || !isNumber(errorUntil)) return undefined
+  return { bornAt, freshUntil, staleUntil, errorUntil }
+}
+
+function readPlaceOf(value: unknown): Place | undefined {
+  const { host, hosts, path, query, queryRule, route, tags } = asObject(value)
+  if (typeof host !== 'string' || !isStrings(hosts) || typeof path !== 'string' || typeof query !== 'string') {
+    return undefined
+  }
+  if (!isStrings(tags) || (route !== undefined && typeof route !== 'string')) return undefined
+  if (typeof queryRule === 'boolean' || isStrings(queryRule))
+    return { host, hosts, path, query, queryRule, route, tags }
+  const { ignore } = asObject(queryRule)
+  return isStrings(ignore) ? { host, hosts, path, query, queryRule: { ignore }, route, tags } : undefined
+}
+
+const asObject = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
+const isStrings = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((member) => typeof member === 'string')
+const isStatus = (value: unknown): value is number =>
+  Number.isInteger(value) && Number(value) > 199 && Number(value) < 600
+
+function isSelecting(value: unknown): value is (string | null)[] {
+  return (
+    Array.isArray(value) &&
+    value.length % 2 === 0 &&
+    value.every((member, index) => typeof member === 'string' || (index % 2 === 1 && member === null))
+  )
+}
+
+/** CR, LF and the like would throw on every hit, and a Set-Cookie can only be a forgery. */
+function isFieldLines(value: unknown): value is string[] {
+  if (!isStrings(value) || value.length % 2 !== 0) return false
+  for (let i = 0; i < value.length; i += 2) {
+    if (!isFieldValue(value[i]!, value[i + 1]!)) return false
+    if (FORBIDDEN_FIELDS.has(value[i]!.toLowerCase())) return false
+  }
+  return true
+}
+
+const FORBIDDEN_FIELDS = new Set(['set-cookie', 'content-length', 'transfer-encoding', 'connection', 'age'])
+
+function isFieldValue(name: string, value: string): boolean {
+  try {
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,64 @@
+import type { KeyvLike } from '../options.ts'
+import type { Store } from './store.ts'
+
+/** A Keyv is told from a store of the port by what only it has: it emits events. */
+export function isKeyv(store: Store | KeyvLike): store is KeyvLike {
+  return typeof (store as { on?: unknown }).on === 'function'
+}
+
+/**
+ * Any Keyv as a store. Keyv answers a miss and an outage alike, so an `error` event while a call is under way means
+ * that the call has failed; the listeners are attached before first use (without one, Keyv 6 ends the process).
+ */
+export function keyvStore(keyv: KeyvLike): Store {
+  let errors = 0
+  const noteError = (): void => {
+    errors += 1
+  }
+  for (const emitter of emittersOf(keyv)) emitter.on('error', noteError)
+
+  /** Rejects where an error event came while the call was under way. */
+  async function watched<T>(call: () => Promise<T>): Promise<T> {
+    const before = errors
+    const result = await call()
+    if (errors > before) throw new Error('the store has reported an error')
+    return result
+  }
+
+  return {
+    async get(key) {
+      const value = await watched(() => keyv.get(key))
+      if (value === undefined || value === null) return undefined
+      // What is no bytes is not ours: as good as nothing.
+      return value instanceof Uint8Array ? value : new Uint8Array(0)
+    },
+    async set(key, frame, ttlMs) {
+      // A Buffer survives the serialiser of Keyv 5 and 6 (as base64); other byte arrays do not.
+      const stored = await watched(() =>
+        keyv.set(key, Buffer.from(frame.buffer, frame.byteOffset, frame.length), ttlMs),
+      )
+      if (stored === false) throw new Error('the store has refused a write')
+    },
+    async delete(key) {
+      await watched(() => keyv.delete(key))
+    },
+    async close() {
+      await keyv.disconnect?.()
+    },
+  }
+}
+
+interface Emitter {
+  on(event: string, listener: (...args: unknown[]) => void): unknown
+}
+
+/** Keyv, its adapter, the adapter's client: each emits errors of its own, and one of them unheard may end the process. */
+function emittersOf(keyv: KeyvLike): Emitter[] {
+  const adapter = (keyv as { store?: unknown }).store
+  const client = typeof adapter === 'object' && adapter !== null ? (adapter as { client?: unknown }).client : undefined
+  return [keyv, adapter, client].filter(isEmitter)
+}
+
+function isEmitter(value: unknown): value is Emitter {
+  return typeof value === 'object' && value !== null && typeof (value as { on?: unknown }).on === 'function'
+}

@@ -1,0 +1,120 @@
+import { Fill, type FillListener, type FillResult } from './node/fill.ts'
+import { headOf } from './node/render-request.ts'
+import type { RenderRequest } from './node/renderer.ts'
+import { type Visit, requestHead } from './node/visit.ts'
+import { INERT, type Wire } from './node/wire.ts'
+import type { Rules } from './options.ts'
+import type { Exchange } from './passage.ts'
+import type { RequestHead } from './policy/fields.ts'
+import { type RequestKey, keyOf } from './policy/key.ts'
+import type { Route } from './routes.ts'
+import type { Services } from './services.ts'
+
+/** What a render needs to know, whoever it is for. */
+export interface RenderPlan {
+  readonly key: RequestKey
+  readonly route: Route
+  readonly rules: Rules
+  readonly authorized: boolean
+}
+
+/** Puts a fill on the wire of a response. `request`: as the handler will see it. */
+export function startFill(
+  services: Services,
+  plan: RenderPlan,
+  request: RequestHead,
+  exchange: Exchange,
+  visit: Visit,
+  listener: FillListener,
+  requestedAt: number,
+): { readonly fill: Fill; readonly wire: Wire } {
+  const { settings, library, budget, routes } = services
+  const { key, rules, authorized } = plan
+  const wire = exchange.listen(visit, INERT)
+  const fill = new Fill(
+    { key, rules, request, requestedAt, authorized, epoch: library.epoch, order: library.nextOrder() },
+    {
+      library,
+      budget,
+      maxEntryBytes: settings.maxEntryBytes,
+      now: settings.now,
+      route: () => rules.route ?? visit.route(),
+      tags: (head) => rules.tags?.(visit.req, head) ?? [],
+      isRightRoute: () => {
+        if (exchange.entered === exchange.route) return true
+        routes.record(key.host, key.path, exchange.entered)
+        return false
+      },
+    },
+    listener,
+    wire.standing,
+  )
+  wire.tap = fill
+  return { fill, wire }
+}
+
+/** A render of our own on its way through the app: what the cache will find when the request arrives. */
+export class Ticket {
+  readonly route: Route
+  /** Whether the request has come as far as the cache. */
+  reached = false
+  result: FillResult | undefined
+  readonly #services: Services
+  readonly #plan: RenderPlan
+  readonly #request: RequestHead
+  readonly #listener: FillListener
+  readonly #onReached: ((visit: Visit, wire: Wire) => void) | undefined
+  readonly #requestedAt: number
+
+  constructor(
+    services: Services,
+    plan: RenderPlan,
+    request: RenderRequest,
+    listener: FillListener,
+    onReached?: (visit: Visit, wire: Wire) => void,
+  ) {
+    this.route = plan.route
+    this.#services = services
+    this.#plan = plan
+    this.#request = headOf(request)
+    this.#onReached = onReached
+    this.#requestedAt = services.settings.now()
+    this.#listener = {
+      ...listenerMethods(listener),
+      onResult: (result) => {
+        this.result = result
+        listener.onResult(result)
+      },
+    }
+  }
+
+  /** The request has arrived: its response is captured here. */
+  attach(exchange: Exchange, visit: Visit): void {
+    const { fill, wire } = startFill(
+      this.#services,
+      this.#plan,
+      this.#request,
+      exchange,
+      visit,
+      this.#listener,
+      this.#requestedAt,
+    )
+    exchange.release = () => fill.abandon('layers')
+    this.#onReached?.(visit, wire)
+    // Something between the server and the cache has made another request of it: its response is for another key.
+    const seen = keyOf({ ...requestHead(visit), secure: this.#request.secure }, this.#plan.rules)
+    if (seen.full !== this.#plan.key.full) fill.abandon('key-changed')
+  }
+}
+
+/** The methods of a listener, bound: it may be an instance of a class. */
+function listenerMethods(listener: FillListener): FillListener {
+  return {
+    onJudged: (head, verdict) => listener.onJudged(head, verdict),
+    onResult: (result) => listener.onResult(result),
+    standInFor: (status) => listener.standInFor?.(status),
+    onChunk: (chunk, encoding) => listener.onChunk?.(chunk, encoding) ?? true,
+    onEnd: () => listener.onEnd?.(),
+    onBroken: () => listener.onBroken?.(),
+  }
+}

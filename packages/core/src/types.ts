@@ -1,0 +1,124 @@
+import type { RequestListener, Server } from 'node:http'
+
+/** What a purge removes. A URL or prefix that is absolute means that host (any scheme), a path means every host. */
+export type Selector =
+  | { readonly url: string }
+  | { readonly route: string }
+  | { readonly prefix: string }
+  | { readonly tag: string }
+  | { readonly all: true }
+
+export interface PurgeOptions {
+  /** `true`: what is selected becomes stale instead of being removed, so that it is still served while it is refreshed (within its stale-while-revalidate window). Default: false. */
+  readonly soft?: boolean | undefined
+}
+
+export const EVENTS = [
+  'hit',
+  'stale',
+  'miss',
+  'bypass',
+  'store',
+  'refresh',
+  'refresh-failed',
+  'refresh-dropped',
+  'evict',
+  'purge',
+  'store-error',
+  'breaker',
+] as const
+
+export type EventName = (typeof EVENTS)[number]
+
+export interface CacheEvent {
+  /** The store key of the response; a selector as JSON for `purge`; empty for `breaker`. */
+  readonly key: string
+  /** The route, where it is known. */
+  readonly route: string | undefined
+  /** Why: the same words as in `detail` of Cache-Status. */
+  readonly reason?: string | undefined
+  /** Milliseconds that a render or a store call took. */
+  readonly durationMs?: number | undefined
+}
+
+export type EventListener = (event: CacheEvent) => void
+
+export interface Stats {
+  /** How often each event has happened. */
+  readonly events: Readonly<Record<EventName, number>>
+  /** How many requests bypassed the cache, by reason. */
+  readonly bypasses: Readonly<Record<string, number>>
+  readonly memory: {
+    /** Bytes held: body, head, key and 600 bytes an entry. */
+    readonly bytes: number
+    /** Responses held. */
+    readonly entries: number
+  }
+  /** Bytes of responses that are being captured at this moment. */
+  readonly capturing: number
+  readonly refresh: {
+    /** Refreshes that wait. */
+    readonly queued: number
+    /** Refreshes under way. */
+    readonly running: number
+  }
+  /** The circuit breaker before the store: `closed` is normal, `open` means that the store is left alone for a moment. `none`: there is no store. */
+  readonly breaker: 'none' | 'closed' | 'open' | 'half-open'
+}
+
+/** One stored response, as `inspect` shows it. Times are milliseconds since 1970. */
+export interface InspectedVariant {
+  /** The store key. */
+  readonly key: string
+  /** The request headers that selected it, and their values; null where the header was absent. */
+  readonly selecting: Readonly<Record<string, string | null>>
+  readonly status: number
+  readonly route: string | undefined
+  readonly tags: readonly string[]
+  /** When the response was received from the app. */
+  readonly storedAt: number
+  /** Until when it is fresh. */
+  readonly freshUntil: number
+  /** Until when it may be served at all, stale included. */
+  readonly usableUntil: number
+  /** Bytes of body, head and key. */
+  readonly size: number
+  /** How often this process has served it since it was stored or read from the store. */
+  readonly hits: number
+}
+
+/** What `inspect` tells: the youngest response stored for a URL, and all of them. */
+export interface Inspection extends InspectedVariant {
+  readonly variants: readonly InspectedVariant[]
+}
+
+/** A response cache. Make one with createCacheback(). */
+export interface Cacheback {
+  /**
+   * Names the server (or request listener) through which pages are rendered when no visitor's request names one:
+   * for `refresh(url)`. Returns this cache.
+   */
+  attach(target: Server | RequestListener): this
+  /**
+   * Removes stored responses, also those that are being rendered at this moment. With a store it reaches other
+   * processes within a second. Resolves when this process, and the store if there is one, have taken it in; rejects
+   * with CACHEBACK_INVALID_SELECTOR for a bad selector, and with the store's error if the mark could not be written
+   * (it holds in this process all the same).
+   */
+  purge(selector: Selector, options?: PurgeOptions): Promise<void>
+  /**
+   * Renders a URL now and stores it. `url` is absolute, written as it is sent; `headers` are the selecting headers and keyed cookies, if any.
+   * Resolves with whether it was stored. Throws CACHEBACK_NO_RENDERER without a server, CACHEBACK_INVALID_URL for a bad URL.
+   */
+  refresh(url: string, headers?: Readonly<Record<string, string>>): Promise<boolean>
+  /** What is stored for an absolute URL, or undefined. Throws CACHEBACK_INVALID_URL. */
+  inspect(url: string): Promise<Inspection | undefined>
+  /** Counters and gauges of this process. */
+  stats(): Stats
+  /** Listens to an event; returns a function that stops it. A listener that throws is caught. Throws CACHEBACK_UNKNOWN_EVENT. */
+  on(event: EventName, listener: EventListener): () => void
+  /** Resolves when nothing goes on behind the visitors: no refresh queued or running, no write to the store. */
+  idle(): Promise<void>
+  /** Ends refreshes, then the store (its connection too). Requests pass uncached from then on. Never rejects; takes three seconds at most. */
+  close(): Promise<void>
+}

@@ -1,0 +1,72 @@
+import type { CachebackOptions, Store } from '@cacheback/core'
+import KeyvRedis from '@keyv/redis'
+import { Keyv } from 'keyv'
+import { inject } from 'vitest'
+
+export const STORES = ['memory', 'keyv', 'redis'] as const
+export type StoreName = (typeof STORES)[number]
+
+/** One test's place to store: every call gives the options of one more process with the same store behind it. */
+export type Backing = () => Promise<CachebackOptions>
+
+let tests = 0
+
+/**
+ * memory: in-process copies alone. keyv: copies before a Keyv in memory. redis: no copies, so that every hit comes from
+ * a real Redis.
+ */
+export function makeBacking(name: StoreName): Backing {
+  const namespace = `test-${process.pid}-${tests++}`
+  if (name === 'memory') return async () => ({})
+  if (name === 'keyv') {
+    const shared = new Map()
+    return async () => ({ store: new Keyv({ store: shared, namespace }) })
+  }
+  return async () => ({ memory: false, store: await redisKeyv(inject('redisSocket'), namespace) })
+}
+
+/** A Keyv on Redis as a careful user makes it: connected before the first request. */
+export async function redisKeyv(path: string, namespace: string): Promise<Keyv> {
+  const client = { socket: { path, tls: false as const }, disableOfflineQueue: true }
+  const adapter = new KeyvRedis<string>(client, { throwOnErrors: true })
+  const keyv = new Keyv({ store: adapter, namespace })
+  keyv.on('error', () => undefined)
+  await adapter.getClient()
+  return keyv
+}
+
+/** A store of the port in a Map, which can be told to misbehave. */
+export class FakeStore implements Store {
+  readonly frames = new Map<string, Uint8Array>()
+  readonly lifetimes: number[] = []
+  readonly calls = { get: 0, set: 0, delete: 0, close: 0 }
+  /** What happens instead of answering: rejects, throws at once, or never answers. */
+  fault: 'reject' | 'throw' | 'hang' | undefined
+
+  get(key: string): Promise<Uint8Array | undefined> {
+    return this.#answer('get', () => this.frames.get(key))
+  }
+
+  set(key: string, frame: Uint8Array, ttlMs: number): Promise<void> {
+    return this.#answer('set', () => {
+      this.lifetimes.push(ttlMs)
+      this.frames.set(key, Uint8Array.from(frame))
+    })
+  }
+
+  delete(key: string): Promise<void> {
+    return this.#answer('delete', () => void this.frames.delete(key))
+  }
+
+  async close(): Promise<void> {
+    this.calls.close++
+  }
+
+  #answer<T>(name: 'get' | 'set' | 'delete', act: () => T): Promise<T> {
+    this.calls[name]++
+    if (this.fault === 'hang') return new Promise(() => undefined)
+    const error = new Error('the store is broken')
+    if (this.fault === 'throw') throw error
+    return this.fault === 'reject' ? Promise.reject(error) : Promise.resolve().then(act)
+  }
+}

@@ -1,0 +1,68 @@
+import { defineConfig } from 'vitest/config'
+
+// A bench file runs once per project, unless the project says that it has none.
+const none = { include: [] }
+const redis = ['test/support/redis.ts']
+
+// Where .ci/run wants the numbers of the run.
+const report = process.env['CACHEBACK_TEST_REPORT']
+
+export default defineConfig({
+  resolve: { conditions: ['cacheback-source'] },
+  ssr: { resolve: { conditions: ['cacheback-source'] } },
+  test: {
+    passWithNoTests: true,
+    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
+    coverage: { provider: 'v8', include: ['packages/*/src/**/*.ts'], exclude: ['**/*.test-d.ts'] },
+    // Not 0: where there is one worker only, vitest runs those groups last.
+    sequence: { groupOrder: 1 },
+    projects: [
+      {
+        test: {
+          name: 'types',
+          include: [],
+          benchmark: none,
+          typecheck: {
+            enabled: true,
+            only: true,
+            tsconfig: 'tsconfig.types.json',
+            include: ['packages/*/src/**/*.test-d.ts'],
+          },
+        },
+      },
+      { extends: true, test: { name: 'unit', include: ['packages/*/src/**/*.test.ts'], benchmark: none } },
+      {
+        extends: true,
+        test: { name: 'contract', include: ['test/contract/**/*.test.ts'], benchmark: none, globalSetup: redis },
+      },
+      {
+        extends: true,
+        test: { name: 'keyv6', include: ['test/keyv6/**/*.test.ts'], benchmark: none, globalSetup: redis },
+      },
+      // These start compilers and servers: after the others, which would have to share the processor with them.
+      {
+        extends: true,
+        test: {
+          name: 'examples',
+          include: ['test/examples/**/*.test.ts'],
+          benchmark: none,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'pack',
+          include: ['test/pack/**/*.test.ts'],
+          benchmark: none,
+          testTimeout: 60_000,
+          hookTimeout: 300_000,
+          sequence: { groupOrder: 3 },
+        },
+      },
+      { extends: true, test: { name: 'bench', include: [], benchmark: { include: ['test/bench/**/*.bench.ts'] } } },
+    ],
+  },
+})
