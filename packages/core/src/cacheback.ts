@@ -3,12 +3,13 @@ import type { RequestListener, Server } from 'node:http'
 import type { StoredResponse } from './engine/stored-response.ts'
 import { closed, invalidUrl, severalCachesMessage, warnOnce } from './errors.ts'
 import { renderRequest } from './node/render-request.ts'
-import { type CachebackOptions, readSettings } from './options.ts'
+import { type CachebackOptions } from './options.ts'
+import { readSettings } from './settings.ts'
 import type { RequestHead } from './policy/fields.ts'
 import { keyOf } from './policy/key.ts'
 import { readSelector } from './policy/selector.ts'
-import { Road } from './road.ts'
-import type { Route } from './routes.ts'
+import { Road } from './road/road.ts'
+import type { Route } from './road/routes.ts'
 import type {
   Cacheback,
   EventListener,

@@ -13,7 +13,7 @@ export interface CachebackMiddleware {
 interface ExpressRequest extends IncomingMessage {
   readonly originalUrl?: string
   readonly baseUrl?: string
-  readonly route?: { readonly path?: unknown }
+  readonly route?: { readonly path?: string | RegExp | readonly (string | RegExp)[] }
 }
 
 /**
@@ -33,7 +33,7 @@ export function cacheback(
   const middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void => {
     const outcome = enter(new ExpressVisit(req, res))
     if (outcome === 'proceed') next()
-    else if (outcome !== 'answered') void outcome.then((settled) => settled === 'proceed' && next())
+    else if (outcome !== 'answered') void outcome.then((settled) => settled === 'proceed' && process.nextTick(next))
   }
   return Object.assign(middleware, { cache })
 }

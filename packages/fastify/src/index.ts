@@ -2,7 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 
 import { type Cacheback, type CachebackOptions, CachebackError, type RouteOptions } from '@cacheback/core'
 import { type Layer, type Visit, cacheFrom, layerOf } from '@cacheback/core/adapter'
-import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyContextConfig, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
 declare module 'fastify' {
@@ -47,9 +47,9 @@ const plugin: FastifyPluginCallback<CachebackPluginOptions> = (app, options, don
   // Bad options of a route throw when the route is declared.
   app.addHook('onRoute', (route) => void layerFor(route.config?.cacheback))
   app.addHook(hook, (request: FastifyRequest, reply: FastifyReply, next: () => void) => {
-    const outcome = layerFor(request.routeOptions.config.cacheback)(new FastifyVisit(request, reply))
+    const outcome = layerFor(configOf(request))(new FastifyVisit(request, reply))
     if (outcome === 'proceed') next()
-    else if (outcome !== 'answered') void outcome.then((settled) => settled === 'proceed' && next())
+    else if (outcome !== 'answered') void outcome.then((settled) => settled === 'proceed' && process.nextTick(next))
   })
   cache.attach(app.server)
   app.addHook('onClose', () => cache.close())
@@ -63,6 +63,12 @@ export const cachebackPlugin: FastifyPluginCallback<CachebackPluginOptions> = fp
 })
 
 export default cachebackPlugin
+
+/** Where no route matches there may be no config. */
+function configOf(request: FastifyRequest): RouteOptions | false | undefined {
+  const config: FastifyContextConfig | undefined = request.routeOptions.config
+  return config?.cacheback
+}
 
 function cacheOf(options: CachebackOptions | ({ cache: Cacheback } & RouteOptions)): {
   cache: Cacheback

@@ -41,7 +41,7 @@ export function cacheback(
 class KoaVisit implements Visit {
   readonly req: IncomingMessage
   readonly res: ServerResponse
-  readonly #ctx: KoaContext & { readonly _matchedRoute?: unknown }
+  readonly #ctx: KoaContext & { readonly _matchedRoute?: string | RegExp }
 
   constructor(ctx: KoaContext) {
     this.req = ctx.req

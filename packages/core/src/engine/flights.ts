@@ -49,7 +49,7 @@ export class Flight {
   land(landing: Landing): void {
     if (this.#landing !== undefined) return
     this.#landing = landing
-    for (const follower of [...this.#followers]) follower.settle(landing)
+    this.#followers.forEach((follower) => follower.settle(landing))
   }
 
   /** Lets one follower render in the leader's place. Returns whether there was one. */

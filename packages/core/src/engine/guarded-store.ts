@@ -49,8 +49,8 @@ export class GuardedStore {
 
   /** Never rejects. A hung connection is left behind after a second. */
   async close(): Promise<void> {
-    const closing = Promise.resolve(this.#store.close?.()).catch(() => undefined)
-    await withDeadline(closing, CLOSE_TIMEOUT_MS).catch(() => undefined)
+    const closing = async (): Promise<void> => this.#store.close?.()
+    await withDeadline(closing(), CLOSE_TIMEOUT_MS).catch(() => undefined)
   }
 
   async #call<T>(name: string, call: () => Promise<T>, timeoutMs: number): Promise<T> {

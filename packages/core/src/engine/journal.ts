@@ -11,7 +11,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   http2: 'Requests come over HTTP/2, which the cache does not serve.',
 }
 
-const REQUESTS_TO_JUDGE = 1000
+const REQUESTS_TO_JUDGE = 100
 const SHARE_TO_WARN = 0.9
 
 /** Counts what happens and tells those who listen. */

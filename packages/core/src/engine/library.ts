@@ -1,5 +1,5 @@
 import { storeUnreachableMessage, warnOnce } from '../errors.ts'
-import type { Settings } from '../options.ts'
+import type { Settings } from '../settings.ts'
 import type { RequestHead } from '../policy/fields.ts'
 import { type RequestKey, storeKey, variantKey } from '../policy/key.ts'
 import { type ReadSelector, selects } from '../policy/selector.ts'
@@ -23,7 +23,6 @@ const MAX_TTL_MS = 365 * 86_400_000
 export class Library {
   readonly memory: Memory
   readonly namespace: string
-  readonly #settings: Settings
   readonly #journal: Journal
   readonly #store: GuardedStore | undefined
   readonly #ledger: PurgeLedger
@@ -34,7 +33,6 @@ export class Library {
   #order = 0
 
   constructor(settings: Settings, journal: Journal) {
-    this.#settings = settings
     this.#journal = journal
     this.namespace = `${settings.name}:${settings.version}:`
     this.memory = new Memory(settings.memoryMaxBytes, (response) => {
@@ -135,7 +133,7 @@ export class Library {
   remove(response: StoredResponse): void {
     this.memory.remove(response)
     if (this.#store === undefined) return
-    this.#track(this.#store.delete(response.storeKey(this.namespace)))
+    void this.#track(this.#store.delete(response.storeKey(this.namespace)))
   }
 
   /** Purges here at once, then in the store. Rejects where the store could not be told. */

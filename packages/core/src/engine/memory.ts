@@ -70,7 +70,9 @@ export class Memory {
   }
 
   removeWhere(matches: (response: StoredResponse) => boolean): void {
-    for (const [key, variants] of [...(this.#entries?.entries() ?? [])]) {
+    // A copy: putting back what is left would meet it again on the way.
+    const slots = [...(this.#entries?.entries() ?? [])]
+    for (const [key, variants] of slots) {
       const kept = variants.filter((response) => !matches(response))
       if (kept.length < variants.length) this.#set(key, kept)
     }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-import type { Rules } from '../options.ts'
+import type { Rules } from '../settings.ts'
 import { type Decision, decide } from '../policy/decide.ts'
 import { type FieldLines, type RequestHead, unstoredFields, valueOf } from '../policy/fields.ts'
 import type { Freshness } from '../policy/freshness.ts'
@@ -60,8 +60,9 @@ export class StoredResponse {
     this.parts = parts
     this.order = order
     this.checkedEpoch = parts.epoch
-    this.size =
-      ENTRY_OVERHEAD_BYTES + parts.body.length + lengthOf(parts.fields) + parts.key.length + lengthOf(parts.selecting)
+    const { body, fields, key, selecting, place } = parts
+    const text = lengthOf(fields) + lengthOf(selecting) + lengthOf(place.tags) + lengthOf(place.hosts)
+    this.size = ENTRY_OVERHEAD_BYTES + body.length + text + key.length + place.path.length + place.query.length
   }
 
   decide(request: { readonly authorized: boolean }, now: number): Decision {

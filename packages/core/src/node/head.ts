@@ -10,8 +10,8 @@ export type HeadArguments = readonly unknown[]
 export function standingFields(res: ServerResponse): string[] {
   const fields: string[] = []
   // Spelled as they were set: Node has that method on every outgoing message, its types on requests alone.
-  const { getRawHeaderNames } = res as unknown as { getRawHeaderNames(): string[] }
-  for (const name of getRawHeaderNames.call(res)) push(fields, name, res.getHeader(name))
+  const outgoing = res as unknown as { getRawHeaderNames: () => string[] }
+  for (const name of outgoing.getRawHeaderNames()) push(fields, name, res.getHeader(name))
   return fields
 }
 
@@ -76,7 +76,7 @@ function linesOf(headers: object | undefined): string[] {
 
 function push(fields: string[], name: string, value: OutgoingHttpHeader | undefined): void {
   if (value === undefined) return
-  for (const line of Array.isArray(value) ? value : [value]) fields.push(String(name), String(line))
+  for (const line of Array.isArray(value) ? value : [value]) fields.push(name, String(line))
 }
 
 function isUsual(status: number, reason: string | undefined): boolean {

@@ -1,10 +1,4 @@
-import {
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  createServer,
-  request as httpRequest,
-} from 'node:http'
+import { type RequestListener, type Server, createServer, request as httpRequest } from 'node:http'
 import { type Duplex, duplexPair } from 'node:stream'
 
 /** Where a request is rendered: the server that took the visitor's, or a listener. */
@@ -61,16 +55,17 @@ export class Renderer<Ticket extends object> {
    * Renders. The response itself is heard by whoever finds the ticket; what arrives here is thrown away. Resolves when
    * the response has closed, with whether it was a whole one. Never rejects.
    */
-  render(target: RenderTarget, request: RenderRequest, ticket: Ticket, signal: AbortSignal): Promise<boolean> {
+  async render(target: RenderTarget, request: RenderRequest, ticket: Ticket, signal: AbortSignal): Promise<boolean> {
     const [client, server] = duplexPair()
     for (const end of [client, server]) Object.assign(end, SOCKET_METHODS)
     Object.assign(server, { remoteAddress: request.remoteAddress, remotePort: 0, remoteFamily: 'IPv4' })
     if (request.secure) Object.assign(server, TLS_PROPERTIES)
     this.#tickets.set(server, ticket)
     this.#targets.set(server, target)
-    return new Promise((resolve) => {
-      let isWhole = false
-      server.once('close', () => resolve(isWhole))
+    const closed = new Promise((resolve) => server.once('close', resolve))
+    const stop = (): void => destroyBoth(client, server)
+    let isWhole = false
+    try {
       const sent = httpRequest({
         method: 'GET',
         path: request.target,
@@ -80,24 +75,25 @@ export class Renderer<Ticket extends object> {
         maxHeaderSize: MAX_HEAD_BYTES,
         createConnection: () => client,
       })
-      const stop = (): void => {
-        sent.destroy()
-        destroyBoth(client, server)
-      }
-      sent.once('response', (response: IncomingMessage) => {
+      sent.once('error', stop)
+      sent.once('response', (response) => {
         response.once('end', () => {
           isWhole = response.complete
         })
         response.once('error', stop)
-        response.once('close', () => destroyBoth(client, server))
         response.resume()
       })
-      sent.once('error', stop)
+      signal.addEventListener('abort', stop, { once: true })
       if (signal.aborted) stop()
-      else signal.addEventListener('abort', stop, { once: true })
       this.#shadow.emit('connection', server)
       sent.end()
-    })
+    } catch {
+      // Node refuses to write such a request (a header of the application's own, say).
+      stop()
+    }
+    await closed
+    signal.removeEventListener('abort', stop)
+    return isWhole
   }
 }
 

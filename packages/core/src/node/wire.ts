@@ -63,9 +63,10 @@ export class Wire {
     this.#res = res
     this.standing = standing
     this.tap = tap
-    this.#writeHeadBelow = res.writeHead as Writer
-    this.#writeBelow = res.write as Writer
-    this.#endBelow = res.end as Writer
+    const below = res as unknown as Record<'writeHead' | 'write' | 'end', Writer>
+    this.#writeHeadBelow = below.writeHead
+    this.#writeBelow = below.write
+    this.#endBelow = below.end
     res.writeHead = ((...args: unknown[]) => this.#writeHead(args)) as typeof res.writeHead
     res.write = ((...args: unknown[]) => this.#write(args)) as typeof res.write
     res.end = ((...args: unknown[]) => this.#end(args)) as typeof res.end

@@ -1,4 +1,4 @@
-import type { Rules } from '../options.ts'
+import type { Rules } from '../settings.ts'
 import { type RequestHead, valuesOf } from './fields.ts'
 
 /** URLs longer than this are nobody's page; keys and memory are not for them. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-import type { Rules } from '../options.ts'
+import type { Rules } from '../settings.ts'
 import { type CookieReading, readCookies } from './cookies.ts'
 import { type RequestHead, requestValue } from './fields.ts'
 import { originFields } from './origin.ts'

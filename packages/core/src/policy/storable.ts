@@ -1,4 +1,4 @@
-import type { Rules } from '../options.ts'
+import type { Rules } from '../settings.ts'
 import { type Directives, parseCacheControl } from './cache-control.ts'
 import { type FieldLines, valueOf, valuesOf } from './fields.ts'
 import { type Exchange, type Freshness, freshnessLifetimeMs, freshnessOf } from './freshness.ts'

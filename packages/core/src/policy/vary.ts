@@ -1,4 +1,4 @@
-import type { Rules } from '../options.ts'
+import type { Rules } from '../settings.ts'
 import { type FieldLines, type RequestHead, requestValue, valuesOf } from './fields.ts'
 
 /** Selecting headers of a stored response (RFC 9111 §4.1): name, value, name, value; null where it was absent. */

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 
-import { type RouteOptions, type Rules, checkRouteOptions, resolveRules } from './options.ts'
+import { type RouteOptions } from '../options.ts'
+import { type Rules, checkRouteOptions, resolveRules } from '../settings.ts'
 
 /**
  * One layer of the cache, laid over those that a request has entered before it: each option of an inner layer replaces

@@ -1,14 +1,14 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
 
-import type { BackOff } from './engine/back-off.ts'
-import type { Library } from './engine/library.ts'
-import type { StoredResponse } from './engine/stored-response.ts'
-import type { Label } from './node/serve.ts'
-import type { Rules, Settings } from './options.ts'
+import type { BackOff } from '../engine/back-off.ts'
+import type { Library } from '../engine/library.ts'
+import type { StoredResponse } from '../engine/stored-response.ts'
+import type { Label } from '../node/serve.ts'
+import type { Rules, Settings } from '../settings.ts'
 import type { Passage } from './passage.ts'
-import { type Handling, WARNINGS, cacheStatus } from './policy/cache-status.ts'
-import { valueOf } from './policy/fields.ts'
-import type { Head } from './policy/storable.ts'
+import { type Handling, WARNINGS, cacheStatus } from '../policy/cache-status.ts'
+import { valueOf } from '../policy/fields.ts'
+import type { Head } from '../policy/storable.ts'
 
 /** Writes what a response says of its own handling: Cache-Status and Warning. */
 export class Labels {

@@ -3,16 +3,16 @@ import { LRUCache } from 'lru-cache'
 import type { Background } from './background.ts'
 import { planOf } from './background.ts'
 import { DetachedFill } from './detached-fill.ts'
-import type { Flight, Joined } from './engine/flights.ts'
-import type { StoredResponse } from './engine/stored-response.ts'
-import type { FillListener, FillResult } from './node/fill.ts'
-import { outletOf, serve } from './node/serve.ts'
-import type { Outcome, Visit } from './node/visit.ts'
-import { type HeadPlan, type Outlet, passing } from './node/wire.ts'
+import type { Flight, Joined } from '../engine/flights.ts'
+import type { StoredResponse } from '../engine/stored-response.ts'
+import type { FillListener, FillResult } from '../node/fill.ts'
+import { outletOf, serve } from '../node/serve.ts'
+import type { Outcome, Visit } from '../node/visit.ts'
+import { type HeadPlan, type Outlet, passing } from '../node/wire.ts'
 import type { Passage } from './passage.ts'
-import type { Handling } from './policy/cache-status.ts'
-import { isNotModified } from './policy/conditions.ts'
-import { type Head, mayStandInFor } from './policy/storable.ts'
+import type { Handling } from '../policy/cache-status.ts'
+import { isNotModified } from '../policy/conditions.ts'
+import { type Head, mayStandInFor } from '../policy/storable.ts'
 import type { Services } from './services.ts'
 import { startFill } from './ticket.ts'
 
@@ -35,8 +35,8 @@ export interface Led {
 /** A follower whom no leader's response fitted so often renders alone. */
 const MAX_ROUNDS = 3
 
-/** Came in between by chance; says nothing about the next response. */
-const TRANSIENT = new Set(['purged', 'superseded', 'layers', 'capture-budget', 'abandoned'])
+/** Came in between by chance, or for this visitor alone; says nothing about the next response. */
+const TRANSIENT = new Set(['purged', 'superseded', 'layers', 'capture-budget', 'abandoned', 'authorization'])
 /** After these another look will find something better to do than to render alone. */
 const LOOK_AGAIN = new Set(['purged', 'superseded', 'layers'])
 
@@ -168,7 +168,7 @@ export class Foreground {
   /** The visitor's own request goes to the handler, and what comes back is captured on its way to him. */
   #capture(miss: Miss, led: Led | undefined): Outcome {
     const { passage } = miss
-    const { visit, rules } = passage
+    const { visit } = passage
     const { settings } = this.#services
     const exchange = this.#services.exchangeOf(passage)
     if (!miss.isHitForMiss) exchange.hideConditions(visit)

@@ -1,10 +1,10 @@
-import type { Rules } from './options.ts'
-import { CONDITIONS } from './policy/conditions.ts'
-import type { RequestHead } from './policy/fields.ts'
-import type { RequestKey } from './policy/key.ts'
-import { standingFields } from './node/head.ts'
-import type { Visit } from './node/visit.ts'
-import { type Tap, Wire } from './node/wire.ts'
+import type { Rules } from '../settings.ts'
+import { CONDITIONS } from '../policy/conditions.ts'
+import type { RequestHead } from '../policy/fields.ts'
+import type { RequestKey } from '../policy/key.ts'
+import { standingFields } from '../node/head.ts'
+import type { Visit } from '../node/visit.ts'
+import { type Tap, Wire } from '../node/wire.ts'
 import type { Route } from './routes.ts'
 
 /** What the layers of one cache share about one response: the wire, who listens to it, and how far in the request has got. */

@@ -1,0 +1,233 @@
+import { credentialInVary, globalOption, invalidOption, noStorage, unknownOption } from './errors.ts'
+import {
+  type CachebackOptions,
+  type CookieRule,
+  DEFAULT_CREDENTIALS,
+  DEFAULT_OMIT,
+  type KeyvLike,
+  type QueryRule,
+  type RouteOptions,
+} from './options.ts'
+import type { Store } from './stores/store.ts'
+
+/** The resolved options of a route: what the road reads. Durations after an HTTP directive are milliseconds here. */
+export interface Rules {
+  readonly maxAgeMs: number | undefined
+  readonly staleWhileRevalidateMs: number
+  readonly staleIfErrorMs: number
+  readonly vary: readonly string[]
+  readonly query: QueryRule
+  readonly cookies: CookieRule
+  readonly credentials: readonly string[]
+  readonly tags: RouteOptions['tags']
+  readonly sealed: boolean
+  readonly skip: RouteOptions['skip']
+  readonly collapseWaitMs: number
+  readonly renderTimeoutMs: number | undefined
+  readonly hitForMissMs: number
+  readonly omit: readonly string[]
+  readonly etag: boolean
+  readonly warning: boolean
+  readonly cacheStatus: boolean
+  readonly cacheStatusKey: boolean
+  readonly route: string | undefined
+}
+
+/** The resolved options of a whole cache. */
+export interface Settings {
+  readonly name: string
+  readonly version: string
+  readonly store: Store | KeyvLike | undefined
+  readonly memoryMaxBytes: number
+  readonly maxEntryBytes: number
+  readonly refresh: { readonly concurrency: number; readonly queueLimit: number; readonly timeoutMs: number }
+  readonly storeTimeoutMs: { readonly get: number; readonly set: number }
+  readonly now: () => number
+  readonly monotonicNow: () => number
+}
+
+const MiB = 1024 * 1024
+/** Longer lifetimes mean nothing (RFC 9111 §1.2.2) and would overflow timers and stores. */
+const MAX_SECONDS = 2 ** 31
+
+type Check = (value: unknown, path: string) => void
+
+const check =
+  (accepts: (value: unknown) => boolean, expected: string): Check =>
+  (value, path) => {
+    if (!accepts(value)) throw invalidOption(path, expected, value)
+  }
+
+const isCount = (value: unknown): boolean => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+const isPositive = (value: unknown): boolean => isCount(value) && value !== 0
+const isNames = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((name) => typeof name === 'string' && name !== '')
+const isToken = (value: unknown): boolean => typeof value === 'string' && /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(value)
+const isTokens = (value: unknown): boolean => Array.isArray(value) && value.every(isToken)
+const hasOnly = (value: unknown, key: string): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && Object.keys(value).length === 1 && key in value
+
+const seconds = check(
+  (value) => typeof value === 'number' && value >= 0 && value <= MAX_SECONDS,
+  'a number of seconds from 0 to 2147483648',
+)
+/** setTimeout fires at once for longer delays. */
+const milliseconds = check((value) => isCount(value) && (value as number) < 2 ** 31, 'a whole number of milliseconds')
+const positiveMilliseconds = check(
+  (value) => isPositive(value) && (value as number) < 2 ** 31,
+  'a whole number of milliseconds above 0',
+)
+const bytes = check(isPositive, 'a whole number of bytes above 0')
+const count = check(isCount, 'a whole number')
+const countAboveZero = check(isPositive, 'a whole number above 0')
+const boolean = check((value) => typeof value === 'boolean', 'true or false')
+const callback = check((value) => typeof value === 'function', 'a function')
+const fieldNames = check(isTokens, 'an array of header names')
+
+const group =
+  (checks: Record<string, Check>): Check =>
+  (value, path) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw invalidOption(path, `an object with ${Object.keys(checks).join(', ')}`, value)
+    }
+    checkAll(value as Record<string, unknown>, checks, `${path}.`)
+  }
+
+const ROUTE_CHECKS: Record<keyof RouteOptions, Check> = {
+  maxAge: seconds,
+  staleWhileRevalidate: seconds,
+  staleIfError: seconds,
+  vary: fieldNames,
+  query: check(
+    (value) => typeof value === 'boolean' || isNames(value) || (hasOnly(value, 'ignore') && isNames(value['ignore'])),
+    'true, false, an array of parameter names, or { ignore: [names] }',
+  ),
+  cookies: check(
+    (value) =>
+      value === 'bypass' ||
+      value === 'ignore' ||
+      (hasOnly(value, 'bypass') && isNames(value['bypass'])) ||
+      (hasOnly(value, 'key') && isNames(value['key'])),
+    "'bypass', 'ignore', { bypass: [names] } or { key: [names] }",
+  ),
+  credentials: fieldNames,
+  tags: callback,
+  sealed: boolean,
+  skip: callback,
+  collapse: group({ waitMs: milliseconds }),
+  renderTimeoutMs: positiveMilliseconds,
+  hitForMissMs: milliseconds,
+  omit: fieldNames,
+  etag: boolean,
+  warning: boolean,
+  cacheStatus: check(
+    (value) => typeof value === 'boolean' || (hasOnly(value, 'key') && typeof value['key'] === 'boolean'),
+    'true, false or { key: true }',
+  ),
+  route: check((value) => typeof value === 'string' && value !== '', 'a route name'),
+}
+
+const GLOBAL_CHECKS: Record<Exclude<keyof CachebackOptions, keyof RouteOptions>, Check> = {
+  store: check(isStore, 'a Keyv instance or a store with get, set and delete'),
+  memory: (value, path) => {
+    if (value !== false) group({ maxBytes: bytes, maxEntryBytes: bytes })(value, path)
+  },
+  refresh: group({ concurrency: countAboveZero, queueLimit: count, timeoutMs: positiveMilliseconds }),
+  storeTimeoutMs: group({ get: positiveMilliseconds, set: positiveMilliseconds }),
+  name: check(
+    (value) => typeof value === 'string' && /^[A-Za-z][\w.-]{0,39}$/.test(value),
+    'a letter, then at most 39 letters, digits, dots, dashes or underscores',
+  ),
+  version: check(
+    (value) => typeof value === 'string' && /^[\w.-]{0,40}$/.test(value),
+    'at most 40 letters, digits, dots, dashes or underscores',
+  ),
+  now: callback,
+  monotonicNow: callback,
+}
+
+/** Reads the options of a whole cache. Throws CachebackError for what is unknown, ill-typed or contradictory. */
+export function readSettings(options: CachebackOptions = {}): Settings {
+  group({ ...GLOBAL_CHECKS, ...ROUTE_CHECKS })(options, 'options')
+  refuseCredentialsInVary(options, options)
+  if (options.memory === false && options.store === undefined) throw noStorage()
+  const memory = options.memory === false ? undefined : options.memory
+  return {
+    name: options.name ?? 'cacheback',
+    version: options.version ?? '',
+    store: options.store,
+    memoryMaxBytes: options.memory === false ? 0 : (memory?.maxBytes ?? 64 * MiB),
+    maxEntryBytes: memory?.maxEntryBytes ?? MiB,
+    refresh: {
+      concurrency: options.refresh?.concurrency ?? 4,
+      queueLimit: options.refresh?.queueLimit ?? 1000,
+      timeoutMs: options.refresh?.timeoutMs ?? 30_000,
+    },
+    storeTimeoutMs: { get: options.storeTimeoutMs?.get ?? 50, set: options.storeTimeoutMs?.set ?? 250 },
+    now: options.now ?? Date.now,
+    monotonicNow: options.monotonicNow ?? (() => performance.now()),
+  }
+}
+
+/** Checks the options of one route. Throws CachebackError as readSettings does, and for options of the whole cache. */
+export function checkRouteOptions(options: RouteOptions): void {
+  for (const name of Object.keys(options ?? {})) {
+    if (name in GLOBAL_CHECKS) throw globalOption(name)
+  }
+  group(ROUTE_CHECKS)(options, 'options')
+}
+
+/** Lays options over each other, outermost first (each replaces, none merges), and resolves the result. */
+export function resolveRules(layers: readonly RouteOptions[]): Rules {
+  const options: RouteOptions = {}
+  for (const layer of layers) {
+    for (const [name, value] of Object.entries(layer)) {
+      if (value !== undefined && name in ROUTE_CHECKS) Object.assign(options, { [name]: value })
+    }
+  }
+  refuseCredentialsInVary(options, options)
+  const { cacheStatus = true, query = true } = options
+  return {
+    maxAgeMs: options.maxAge === undefined ? undefined : options.maxAge * 1000,
+    staleWhileRevalidateMs: (options.staleWhileRevalidate ?? 0) * 1000,
+    staleIfErrorMs: (options.staleIfError ?? 0) * 1000,
+    vary: lowerSorted(options.vary ?? []),
+    query: Array.isArray(query) ? [...new Set(query as readonly string[])].toSorted() : query,
+    cookies: options.cookies ?? 'bypass',
+    credentials: lowerSorted(options.credentials ?? DEFAULT_CREDENTIALS),
+    tags: options.tags,
+    sealed: options.sealed ?? false,
+    skip: options.skip,
+    collapseWaitMs: options.collapse?.waitMs ?? 5000,
+    renderTimeoutMs: options.renderTimeoutMs,
+    hitForMissMs: options.hitForMissMs ?? 120_000,
+    omit: lowerSorted(options.omit ?? DEFAULT_OMIT),
+    etag: options.etag ?? true,
+    warning: options.warning ?? true,
+    cacheStatus: cacheStatus !== false,
+    cacheStatusKey: typeof cacheStatus === 'object' && cacheStatus.key === true,
+    route: options.route,
+  }
+}
+
+function checkAll(options: Record<string, unknown>, checks: Record<string, Check>, path: string): void {
+  for (const [name, value] of Object.entries(options)) {
+    const test = Object.hasOwn(checks, name) ? checks[name] : undefined
+    if (test === undefined) throw unknownOption(path.replace(/^options\./, '') + name, Object.keys(checks))
+    if (value !== undefined) test(value, path.replace(/^options\./, '') + name)
+  }
+}
+
+function refuseCredentialsInVary(options: RouteOptions, { credentials = DEFAULT_CREDENTIALS }: RouteOptions): void {
+  const personal = new Set(['cookie', 'authorization', ...lowerSorted(credentials)])
+  const name = options.vary?.find((field) => personal.has(field.toLowerCase()))
+  if (name !== undefined) throw credentialInVary(name)
+}
+
+function isStore(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return ['get', 'set', 'delete'].every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
+}
+
+const lowerSorted = (names: readonly string[]): string[] =>
+  [...new Set(names.map((name) => name.toLowerCase()))].toSorted()
