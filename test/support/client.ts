@@ -127,12 +127,7 @@ function flatten(headers: Fields): string[] {
   )
 }
 
-function toGot(
-  message: IncomingMessage | undefined,
-  body: Buffer,
-  complete: boolean,
-  interim: readonly number[],
-): Got {
+function toGot(message: IncomingMessage | undefined, body: Buffer, complete: boolean, interim: readonly number[]): Got {
   const headers: Record<string, string> = {}
   const rawHeaders = message?.rawHeaders ?? []
   for (let i = 0; i < rawHeaders.length; i += 2) {

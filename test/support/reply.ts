@@ -49,11 +49,12 @@ export const stream = (make: () => Readable, headers: Fields = {}, status = 200)
   status,
   headers,
 })
-export const chunks = (
-  make: () => AsyncIterable<string | Buffer>,
-  headers: Fields = {},
-  status = 200,
-): Reply => ({ kind: 'chunks', make, status, headers })
+export const chunks = (make: () => AsyncIterable<string | Buffer>, headers: Fields = {}, status = 200): Reply => ({
+  kind: 'chunks',
+  make,
+  status,
+  headers,
+})
 export const file = (name: string, headers: Fields = {}): Reply => ({ kind: 'file', file: name, status: 200, headers })
 export const empty = (status: number, headers: Fields = {}): Reply => ({ kind: 'empty', status, headers })
 export const raw = (write: RawHandler): Reply => ({ kind: 'raw', write })

@@ -133,7 +133,13 @@ async function makeSite(framework: Framework, description: Description & { cache
     async render(path, route, exchange) {
       const seen = seenBy.get(path) ?? []
       seenBy.set(path, seen)
-      const now = { ...exchange, headers: { ...exchange.headers }, path, n: seen.length + 1, visitor: visitors.getStore() }
+      const now = {
+        ...exchange,
+        headers: { ...exchange.headers },
+        path,
+        n: seen.length + 1,
+        visitor: visitors.getStore(),
+      }
       seen.push(now)
       return reply(route, now)
     },

@@ -35,11 +35,14 @@ export class Routes {
   layer(options: RouteOptions | false = {}): Route {
     if (options === false) return { rules: false, options: [], outer: undefined }
     checkRouteOptions(options)
+    if (Object.keys(options).length === 0) return this.base
     return { rules: resolveRules([this.#base, options]), options: [options], outer: undefined }
   }
 
   /** The inner layer over the outer; the same two always give the same route. */
   lay(outer: Route, inner: Route): Route {
+    // A layer that says nothing changes nothing.
+    if (inner === this.base) return outer
     const known = this.#laid.get(outer)?.get(inner)
     if (known !== undefined) return known
     const options = [...outer.options, ...inner.options]
