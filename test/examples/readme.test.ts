@@ -1,0 +1,50 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+
+import { expect, onTestFinished, test } from 'vitest'
+
+const root = new URL('../../', import.meta.url)
+const readme = await readFile(new URL('README.md', root), 'utf8')
+const blocks = [...readme.matchAll(/<!-- (examples\/\S+) -->\n\n```ts\n(.*?)```/gs)].map(([, path, code]) => ({
+  path: path!,
+  code: code!,
+}))
+
+test('the README has a first route for each framework', () => {
+  expect(blocks.map(({ path }) => path)).toEqual(
+    expect.arrayContaining(['fastify', 'express', 'koa', 'redis'].map((name) => `examples/first/${name}.ts`)),
+  )
+})
+
+test.each(blocks)('the snippet in the README is $path', async ({ path, code }) => {
+  expect(code).toBe(await readFile(new URL(path, root), 'utf8'))
+})
+
+test.each(['fastify', 'express', 'koa'])('the first route on %s caches', async (name) => {
+  const url = await start(`examples/first/${name}.ts`)
+  const miss = await fetch(url)
+  expect(miss.headers.get('cache-status')).toBe('cacheback; fwd=uri-miss; stored')
+  const hit = await fetch(url)
+  expect(hit.headers.get('cache-status')).toMatch(/^cacheback; hit; ttl=\d+$/)
+  expect(await hit.text()).toBe(await miss.text())
+})
+
+/** Starts an example on a free port and reads the URL that it prints. */
+async function start(path: string): Promise<string> {
+  const child: ChildProcess = spawn(process.execPath, ['--conditions=cacheback-source', path], {
+    cwd: root,
+    env: { ...process.env, PORT: '0' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  onTestFinished(async () => {
+    child.kill()
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  })
+  for await (const line of createInterface({ input: child.stdout! })) {
+    const url = /curl -i (\S+)/.exec(line)?.[1]
+    if (url !== undefined) return url
+  }
+  throw new Error(`${path} has printed no URL`)
+}
