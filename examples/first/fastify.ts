@@ -1,4 +1,4 @@
-import cachebackPlugin from '@cacheback/fastify'
+import { cachebackPlugin } from '@cacheback/fastify'
 import Fastify from 'fastify'
 
 const app = Fastify()

@@ -7,7 +7,11 @@ const redis = new KeyvRedis({
   // Without these a hung or absent Redis queues commands for ever; see docs/stores.md.
   disableOfflineQueue: true,
   pingInterval: 500,
-  socket: { connectTimeout: 1000, socketTimeout: 1500, reconnectStrategy: (tries) => Math.min(50 * 2 ** tries, 500) },
+  socket: {
+    connectTimeout: 1000,
+    socketTimeout: 1500,
+    reconnectStrategy: (tries: number) => Math.min(50 * 2 ** tries, 500),
+  },
 })
 
 export const cache = createCacheback({

@@ -19,7 +19,7 @@ import { startFill } from './ticket.ts'
 /** A render that a visitor waits for. */
 export interface Miss {
   readonly passage: Passage
-  readonly fwd: 'uri-miss' | 'vary-miss' | 'stale'
+  readonly fwd: 'uri-miss' | 'vary-miss' | 'stale' | 'bypass'
   /** What may be served if the render fails. */
   readonly standIn: StoredResponse | undefined
   /** The key is known to be uncacheable: nothing is hidden from the handler, nobody waits. */
@@ -58,7 +58,7 @@ export class Foreground {
     const { library, flights } = this.#services
     const miss: Miss = {
       passage,
-      fwd: held !== undefined ? 'stale' : library.hasVariants(key.full) ? 'vary-miss' : 'uri-miss',
+      fwd: this.#whyForwarded(passage, held),
       standIn: held !== undefined && this.#mayStandIn(passage, held) ? held : undefined,
       isHitForMiss: this.#isHitForMiss(key.full),
     }
@@ -256,6 +256,12 @@ export class Foreground {
     serve(outletOf(passage.visit.res), response, passage.request, label, now)
     journal.note('hit', () => ({ ...library.describe(response), reason: 'collapsed' }))
     return true
+  }
+
+  /** In the words of RFC 9211 §2.2. */
+  #whyForwarded({ key, authorized }: Passage, held: StoredResponse | undefined): Miss['fwd'] {
+    if (held !== undefined) return authorized && !held.parts.authorized ? 'bypass' : 'stale'
+    return this.#services.library.hasVariants(key.full) ? 'vary-miss' : 'uri-miss'
   }
 
   #mayStandIn(passage: Passage, held: StoredResponse): boolean {

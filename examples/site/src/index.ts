@@ -1,0 +1,5 @@
+export { readSettings } from './settings.ts'
+export type { Settings } from './settings.ts'
+export { createSite } from './site.ts'
+export type { Answer, Site } from './site.ts'
+export { announce, explainListenError, onShutdown } from './terminal.ts'
