@@ -17,6 +17,7 @@ export function parseCacheControl(value: string): Directives {
   const directives = new Map<string, string>()
   let at = 0
   while (at < value.length) {
+    while (isSpace(value, at)) at += 1
     const start = at
     while (at < value.length && isTokenCode(value.charCodeAt(at))) at += 1
     const name = value.slice(start, at).toLowerCase()
