@@ -1,0 +1,36 @@
+import { type FieldLines, valueOf } from './fields.ts'
+
+/** What describes the stored bytes, and not the answer that they are still good (RFC 9111 §3.2). */
+const OF_THE_BODY = new Set(['content-length', 'content-encoding', 'content-range', 'transfer-encoding'])
+
+/**
+ * The fields of a stored response after a 304: each field of the answer replaces the stored ones of its name
+ * (RFC 9111 §3.2, §4.3.4). Warnings of the 1xx kind are about the exchange before and go (RFC 7234 §4.3.4).
+ */
+export function freshenedFields(stored: FieldLines, answer: FieldLines, receivedAt: number): string[] {
+  const updates: string[] = []
+  for (let i = 0; i < answer.length; i += 2) {
+    const isOfTheBody = OF_THE_BODY.has(answer[i]!.toLowerCase())
+    if (!isOfTheBody && !isOldWarning(answer[i]!, answer[i + 1]!)) updates.push(answer[i]!, answer[i + 1]!)
+  }
+  // A validation begins a new age: without a Date of its own the answer was made now.
+  if (valueOf(updates, 'date') === undefined) updates.push('Date', new Date(receivedAt).toUTCString())
+  const updated = new Set(updates.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase()))
+  const kept: string[] = []
+  for (let i = 0; i < stored.length; i += 2) {
+    const isGone = updated.has(stored[i]!.toLowerCase()) || isOldWarning(stored[i]!, stored[i + 1]!)
+    if (!isGone) kept.push(stored[i]!, stored[i + 1]!)
+  }
+  return [...kept, ...updates]
+}
+
+/** Whether a 304 names another ETag than the stored one: it is not about what is stored (RFC 9111 §4.3.3). */
+export function isAboutAnother(stored: FieldLines, answer: FieldLines): boolean {
+  const [mine, theirs] = [valueOf(stored, 'etag'), valueOf(answer, 'etag')]
+  return mine !== undefined && theirs !== undefined && opaque(mine) !== opaque(theirs)
+}
+
+const opaque = (etag: string): string => etag.replace(/^W\//, '')
+
+const isOldWarning = (name: string, value: string): boolean =>
+  name.toLowerCase() === 'warning' && /^\s*1\d\d\b/.test(value)
