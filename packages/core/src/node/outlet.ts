@@ -1,0 +1,42 @@
+import type { ServerResponse } from 'node:http'
+
+import type { FieldLines } from '../policy/fields.ts'
+
+/** The way out of a stored response. */
+export interface Outlet {
+  writeHead(status: number, reason: string, fields: FieldLines): void
+  end(body?: Buffer): void
+}
+
+/**
+ * The ordinary way out: through whatever layers lie between the cache and the wire. A flat array to writeHead is the
+ * quickest; a layer with its own `write` or `end` may want to set fields as late as in `end`, so there the head is left
+ * to Node.
+ */
+export function outletOf(res: ServerResponse): Outlet {
+  const end = (body?: Buffer): unknown => (body === undefined ? res.end() : res.end(body))
+  if (!isLayered(res))
+    return { writeHead: (status, reason, fields) => res.writeHead(status, reason, fields as string[]), end }
+  return {
+    writeHead: (status, reason, fields) => {
+      res.statusCode = status
+      res.statusMessage = reason
+      setFields(res, fields)
+    },
+    end,
+  }
+}
+
+/** Whether something has put its own `write` or `end` on this response. */
+export function isLayered(res: ServerResponse): boolean {
+  return Object.hasOwn(res, 'end') || Object.hasOwn(res, 'write')
+}
+
+/** Sets fields, each name in the place of what stands there; repeated ones stay apart. */
+export function setFields(res: ServerResponse, fields: FieldLines): void {
+  const grouped = new Map<string, string[]>()
+  for (let i = 0; i < fields.length; i += 2) {
+    grouped.set(fields[i]!, [...(grouped.get(fields[i]!) ?? []), fields[i + 1]!])
+  }
+  for (const [name, values] of grouped) res.setHeader(name, values.length === 1 ? values[0]! : values)
+}
