@@ -70,12 +70,16 @@ export class ResponseCache implements Cacheback {
   }
 
   async inspect(url: string): Promise<Inspection | undefined> {
-    const selector = readSelector({ url })
+    const head = headOfUrl(url, {})
     const { library } = this.road
     const { rules } = this.#routeOf(url)
     await library.catchingUp
-    if (rules !== false) await library.read(keyOf(headOfUrl(url, {}), rules), headOfUrl(url, {}))
-    const responses = library.selected(selector).toSorted((a, b) => b.parts.receivedAt - a.parts.receivedAt)
+    const read = rules === false ? undefined : await library.read(keyOf(head, rules), head)
+    const held = library.selected(readSelector({ url }))
+    // Without copies in memory, what the store has for a request without selecting headers must do.
+    const all =
+      read === undefined || held.some((response) => response.variant === read.variant) ? held : [read, ...held]
+    const responses = all.toSorted((a, b) => b.parts.receivedAt - a.parts.receivedAt)
     const [youngest] = responses
     if (youngest === undefined) return undefined
     const variants = responses.map((response) => inspected(response, library.namespace))
@@ -148,7 +152,8 @@ function headOfUrl(url: string, headers: Readonly<Record<string, string>>): Requ
 }
 
 function inspected(response: StoredResponse, namespace: string): InspectedVariant {
-  const { selecting, status, place, receivedAt, freshness } = response.parts
+  const { selecting, status, place, receivedAt } = response.parts
+  const { freshUntil, staleUntil, errorUntil } = response.freshness
   const pairs: [string, string | null][] = []
   for (let i = 0; i < selecting.length; i += 2) pairs.push([selecting[i]!, selecting[i + 1]!])
   return {
@@ -158,8 +163,8 @@ function inspected(response: StoredResponse, namespace: string): InspectedVarian
     route: place.route,
     tags: place.tags,
     storedAt: receivedAt,
-    freshUntil: response.expiredByPurge ? Math.min(receivedAt, freshness.freshUntil) : freshness.freshUntil,
-    usableUntil: Math.max(freshness.freshUntil, freshness.staleUntil, freshness.errorUntil),
+    freshUntil,
+    usableUntil: Math.max(freshUntil, staleUntil, errorUntil),
     size: response.size,
     hits: response.hits,
   }

@@ -54,6 +54,20 @@ export interface RouteOptions {
   warning?: boolean | undefined
   /** Whether `Cache-Status` (RFC 9211) is sent; `{ key: true }` adds the store key. Default: true. */
   cacheStatus?: boolean | { readonly key?: boolean | undefined } | undefined
+  /** Seconds that a stored response with a validator is kept for validation after it may no longer be served (RFC 9111 §4.3). Default: 86400. */
+  keep?: number | undefined
+  /** Whether a response that names no lifetime but has a Last-Modified gets a tenth of its age (RFC 9111 §4.2.2). Default: false. */
+  heuristic?: boolean | undefined
+  /** Targeted fields (RFC 9213) in the order in which they are looked for, such as ['CDN-Cache-Control']; the first valid one replaces Cache-Control and Expires. Default: []. */
+  targetedCacheControl?: readonly string[] | undefined
+  /** Whether the client's own Cache-Control is honoured (RFC 9111 §5.2.1). Default: false. */
+  requestCacheControl?: boolean | undefined
+  /** Whether a response's No-Vary-Search is honoured (draft-ietf-httpbis-no-vary-search). Default: false. */
+  noVarySearch?: boolean | undefined
+  /** Whether QUERY requests are cached, with their content in the key (RFC 10008): up to 64 KiB of a declared length. Default: false. */
+  queryMethod?: boolean | undefined
+  /** Whether a successful unsafe request that passes the cache invalidates its URI (RFC 9111 §4.4). Default: true. */
+  invalidateOnUnsafe?: boolean | undefined
   /** The route's name for `purge({ route })` and events, where the framework's own is not wanted. Default: what the framework calls it. */
   route?: string | undefined
 }

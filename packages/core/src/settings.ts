@@ -31,6 +31,13 @@ export interface Rules {
   readonly cacheStatus: boolean
   readonly cacheStatusKey: boolean
   readonly route: string | undefined
+  readonly keepMs: number
+  readonly heuristic: boolean
+  readonly targetedCacheControl: readonly string[]
+  readonly requestCacheControl: boolean
+  readonly invalidateOnUnsafe: boolean
+  readonly noVarySearch: boolean
+  readonly queryMethod: boolean
 }
 
 /** The resolved options of a whole cache. */
@@ -124,6 +131,13 @@ const ROUTE_CHECKS: Record<keyof RouteOptions, Check> = {
     (value) => typeof value === 'boolean' || (hasOnly(value, 'key') && typeof value['key'] === 'boolean'),
     'true, false or { key: true }',
   ),
+  keep: seconds,
+  heuristic: boolean,
+  targetedCacheControl: fieldNames,
+  requestCacheControl: boolean,
+  invalidateOnUnsafe: boolean,
+  noVarySearch: boolean,
+  queryMethod: boolean,
   route: check((value) => typeof value === 'string' && value !== '', 'a route name'),
 }
 
@@ -172,7 +186,7 @@ export function readSettings(options: CachebackOptions = {}): Settings {
 /** Checks the options of one route. Throws CachebackError as readSettings does, and for options of the whole cache. */
 export function checkRouteOptions(options: RouteOptions): void {
   for (const name of Object.keys(options ?? {})) {
-    if (name in GLOBAL_CHECKS) throw globalOption(name)
+    if (Object.hasOwn(GLOBAL_CHECKS, name)) throw globalOption(name)
   }
   group(ROUTE_CHECKS)(options, 'options')
 }
@@ -207,6 +221,13 @@ export function resolveRules(layers: readonly RouteOptions[]): Rules {
     cacheStatus: cacheStatus !== false,
     cacheStatusKey: typeof cacheStatus === 'object' && cacheStatus.key === true,
     route: options.route,
+    keepMs: (options.keep ?? 86_400) * 1000,
+    heuristic: options.heuristic ?? false,
+    targetedCacheControl: (options.targetedCacheControl ?? []).map((name) => name.toLowerCase()),
+    requestCacheControl: options.requestCacheControl ?? false,
+    invalidateOnUnsafe: options.invalidateOnUnsafe ?? true,
+    noVarySearch: options.noVarySearch ?? false,
+    queryMethod: options.queryMethod ?? false,
   }
 }
 

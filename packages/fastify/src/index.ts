@@ -12,7 +12,7 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     /** Options of this route, which replace the plugin's; `false` keeps the cache out of it. */
-    cacheback?: RouteOptions | false
+    cacheback?: (RouteOptions & object) | false
   }
 }
 

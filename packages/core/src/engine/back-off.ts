@@ -1,11 +1,11 @@
-import { LRUCache } from 'lru-cache'
+import { recordsOf } from './records.ts'
 
 const FIRST_MS = 1000
 const LONGEST_MS = 30_000
 
 /** How long a key whose refresh has failed is left alone: 1 s, doubling to 30 s. */
 export class BackOff {
-  readonly #failures = new LRUCache<string, { readonly count: number; readonly until: number }>({ max: 10_000 })
+  readonly #failures = recordsOf<{ readonly count: number; readonly until: number }>()
   readonly #now: () => number
 
   constructor(monotonicNow: () => number) {

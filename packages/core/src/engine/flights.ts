@@ -16,6 +16,9 @@ export type Joined =
   | { readonly kind: 'lead' }
   | { readonly kind: 'timeout' }
 
+/** Where one leader after the other is lost, nobody waits for a fifth. */
+const MAX_HANDOVERS = 3
+
 interface Follower {
   readonly isThere: () => boolean
   readonly settle: (joined: Joined) => void
@@ -25,6 +28,8 @@ interface Follower {
 export class Flight {
   readonly #followers = new Set<Follower>()
   #landing: Landing | undefined
+  #landedAt = 0
+  #handovers = 0
 
   /** Waits for the render, `waitMs` at most. `isThere`: whether this follower's own visitor still is. */
   join(waitMs: number, isThere: () => boolean): Promise<Joined> {
@@ -46,14 +51,23 @@ export class Flight {
     return this.#landing !== undefined
   }
 
-  land(landing: Landing): void {
+  /** Whether one who looked into the store at this moment may still wait for this render, or for what it brought. */
+  isJoinable(lookedAt: number): boolean {
+    return this.#landing === undefined || lookedAt < this.#landedAt
+  }
+
+  /** `at`: the number of this moment, in the order of renders and reads. */
+  land(landing: Landing, at: number): void {
     if (this.#landing !== undefined) return
     this.#landing = landing
+    this.#landedAt = at
     this.#followers.forEach((follower) => follower.settle(landing))
   }
 
   /** Lets one follower render in the leader's place. Returns whether there was one. */
   handOver(): boolean {
+    if (this.#handovers === MAX_HANDOVERS) return false
+    this.#handovers += 1
     for (const follower of this.#followers) {
       if (!follower.isThere()) continue
       follower.settle({ kind: 'lead' })
@@ -66,6 +80,12 @@ export class Flight {
 /** The renders under way, by key. */
 export class Flights {
   readonly #flights = new Map<string, Flight>()
+  readonly #nextOrder: () => number
+
+  /** `nextOrder` numbers moments in the order of renders and reads. */
+  constructor(nextOrder: () => number) {
+    this.#nextOrder = nextOrder
+  }
 
   get size(): number {
     return this.#flights.size
@@ -84,7 +104,7 @@ export class Flights {
 
   /** Ends a flight. It may be joined until `until` settles, for those who looked into the store before it was written. */
   land(key: string, flight: Flight, landing: Landing, until?: Promise<unknown>): void {
-    flight.land(landing)
+    flight.land(landing, this.#nextOrder())
     const forget = (): void => {
       if (this.#flights.get(key) === flight) this.#flights.delete(key)
     }

@@ -41,7 +41,9 @@ export class Journal {
     const told = describe()
     for (const listener of listeners) {
       try {
-        listener(told)
+        // A listener may be async, whatever its type says.
+        const result: unknown = listener(told)
+        if (result instanceof Promise) result.catch(() => undefined)
       } catch {
         // Nothing that a listener does may reach a visitor.
       }

@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
 import { storeUnreachableMessage, warnOnce } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import type { RequestHead } from '../policy/fields.ts'
-import { type RequestKey, storeKey, variantKey } from '../policy/key.ts'
+import { type RequestKey, storeKey, variantKey, withQuery } from '../policy/key.ts'
+import { type SearchRule, canonicalQuery } from '../policy/no-vary-search.ts'
 import { type ReadSelector, selects } from '../policy/selector.ts'
 import { namesOf, selectingOf } from '../policy/vary.ts'
 import { decodeFrame, encodeIndex, encodeResponse, isVaryIndex } from '../stores/frame.ts'
@@ -10,6 +13,7 @@ import { GuardedStore } from './guarded-store.ts'
 import type { Journal } from './journal.ts'
 import { Memory } from './memory.ts'
 import { PurgeLedger } from './purge-ledger.ts'
+import { recordsOf } from './records.ts'
 import { StoredResponse } from './stored-response.ts'
 import { VaryLists } from './vary-lists.ts'
 
@@ -29,7 +33,12 @@ export class Library {
   /** Reads under way, by key: those who ask at the same moment share one. */
   readonly #reads = new Map<string, Promise<Frame>>()
   readonly #varyLists = new VaryLists()
+  /** Renders under way, by path. */
+  readonly #rendering = new Map<string, number>()
+  readonly #newest = recordsOf<{ readonly order: number }>()
+  readonly #searchRules = recordsOf<SearchRule>()
   readonly #writes = new Set<Promise<unknown>>()
+  readonly #readTimeoutMs: number
   #order = 0
 
   constructor(settings: Settings, journal: Journal) {
@@ -38,6 +47,7 @@ export class Library {
     this.memory = new Memory(settings.memoryMaxBytes, (response) => {
       journal.note('evict', () => this.describe(response))
     })
+    this.#readTimeoutMs = settings.storeTimeoutMs.get
     this.#store = this.#guard(settings)
     this.#ledger = new PurgeLedger(this.#store, `${this.namespace}purges`, settings)
   }
@@ -74,9 +84,20 @@ export class Library {
     return undefined
   }
 
+  /** The key under which a response is stored whose URL is known to have parameters that do not matter. */
+  equivalent(key: RequestKey): RequestKey {
+    const rule = this.#searchRules.size === 0 ? undefined : this.#searchRules.get(withQuery(key, '').full)
+    return rule === undefined ? key : withQuery(key, canonicalQuery(rule, key.query))
+  }
+
+  /** Remembers what a response has said of the parameters of its URL. */
+  noteSearchRule(key: RequestKey, rule: SearchRule): void {
+    this.#searchRules.set(withQuery(key, '').full, rule)
+  }
+
   /** Whether no purge has taken this response. */
   admits(response: StoredResponse): boolean {
-    return this.#ledger.admits(response)
+    return !response.isRemoved && this.#ledger.admits(response)
   }
 
   /** What memory holds of a selection. */
@@ -86,9 +107,14 @@ export class Library {
     )
   }
 
-  /** Whether memory holds anything for a key: a request that it does not fit is a miss of the variant. */
+  /** Whether anything is known of a key: a request that it does not fit is a miss of the variant. */
   hasVariants(key: string): boolean {
-    return this.memory.variants(key).length > 0
+    return this.memory.variants(key).length > 0 || this.#varyLists.of(key).length > 0
+  }
+
+  /** The selecting headers that the responses of a key have named last. */
+  newestVary(key: string): readonly string[] {
+    return this.#varyLists.of(key)[0] ?? []
   }
 
   /** The key under which the renders of a request collapse: with the selecting headers of its URL, where they are known. */
@@ -124,13 +150,32 @@ export class Library {
    */
   keep(response: StoredResponse): { readonly refused: string } | { readonly written: Promise<void> } {
     if (!this.#ledger.admits(response)) return { refused: 'purged' }
-    if (!this.memory.put(response)) return { refused: 'superseded' }
+    if (!this.#isNewest(response) || !this.memory.put(response)) return { refused: 'superseded' }
     this.#varyLists.note(response.parts.key, namesOf(response.parts.selecting))
     this.#journal.note('store', () => this.describe(response))
     return { written: this.#write(response) }
   }
 
+  /** Memory knows which of two renders came later; without copies this does. */
+  #isNewest(response: StoredResponse): boolean {
+    if (this.memory.isOn) return true
+    const { variant } = response
+    if ((this.#newest.get(variant)?.order ?? 0) > response.order) return false
+    this.#newest.set(variant, { order: response.order })
+    return true
+  }
+
+  /**
+   * Settles when everybody finds a written response: undefined with copies in memory, where they do at once. Without, a
+   * read that began before it was there may still bring nothing, for as long as a read may take.
+   */
+  visible(written: Promise<void>): Promise<void> | undefined {
+    if (this.memory.isOn) return undefined
+    return written.then(() => sleep(this.#readTimeoutMs, undefined, { ref: false }))
+  }
+
   remove(response: StoredResponse): void {
+    response.isRemoved = true
     this.memory.remove(response)
     if (this.#store === undefined) return
     void this.#track(this.#store.delete(response.storeKey(this.namespace)))
@@ -141,6 +186,38 @@ export class Library {
     const told = this.#ledger.purge(selector, soft)
     this.memory.removeWhere((response) => !this.#ledger.admits(response))
     await told
+  }
+
+  /** A render of this path begins; the returned function says that it has ended. */
+  beginRender(path: string): () => void {
+    this.#rendering.set(path, (this.#rendering.get(path) ?? 0) + 1)
+    return () => {
+      const left = (this.#rendering.get(path) ?? 1) - 1
+      if (left === 0) this.#rendering.delete(path)
+      else this.#rendering.set(path, left)
+    }
+  }
+
+  /**
+   * Invalidates one URL of a host after an unsafe request (RFC 9111 §4.4), if anything is stored for it or being
+   * rendered: a mark for each of an app's writes would soon be too many. `key`: that of a GET for the same URL.
+   */
+  invalidate(host: string, target: string, key: RequestKey | undefined): void {
+    const [path] = target.split('?', 1) as [string]
+    const selector: ReadSelector = { kind: 'url', host: host.toLowerCase(), path: target }
+    const isKnown = this.memory.holdsPath(path) || this.#rendering.has(path)
+    if (isKnown) void this.#track(this.purge(selector, false))
+    else if (key !== undefined && this.#store !== undefined) void this.#track(this.#purgeIfStored(key, selector))
+  }
+
+  /** Invalidates a group of an origin (RFC 9875). */
+  invalidateGroup(host: string, name: string): void {
+    void this.#track(this.purge({ kind: 'tag', name, host: host.toLowerCase() }, false))
+  }
+
+  async #purgeIfStored(key: RequestKey, selector: ReadSelector): Promise<void> {
+    const frame = await this.#store?.get(this.describeKey(key))
+    if (frame !== undefined) await this.purge(selector, false)
   }
 
   describe(response: StoredResponse): { key: string; route: string | undefined } {
@@ -189,9 +266,8 @@ export class Library {
     const store = this.#store
     if (store === undefined) return Promise.resolve()
     const { parts } = response
-    const { freshness, receivedAt, selecting, key, place } = parts
-    const usableMs = Math.max(freshness.freshUntil, freshness.staleUntil, freshness.errorUntil) - receivedAt
-    const ttlMs = Math.min(usableMs + EXPIRY_MARGIN_MS, MAX_TTL_MS)
+    const { keepUntil, receivedAt, selecting, key, place } = parts
+    const ttlMs = Math.min(keepUntil - receivedAt + EXPIRY_MARGIN_MS, MAX_TTL_MS)
     const write = async (): Promise<void> => {
       await store.set(response.storeKey(this.namespace), encodeResponse(parts), ttlMs)
       if (selecting.length === 0) return

@@ -13,6 +13,8 @@ type Variants = readonly StoredResponse[]
 export class Memory {
   readonly #entries: LRUCache<string, Variants> | undefined
   readonly #maxBytes: number
+  /** How many keys of each path are kept: an unsafe request asks whether there is anything to invalidate. */
+  readonly #paths = new Map<string, number>()
   #count = 0
 
   /** `maxBytes` 0: nothing is kept. `onEvict` hears of what had to go for want of room. */
@@ -23,9 +25,14 @@ export class Memory {
       maxSize: maxBytes,
       dispose: (variants, _key, reason) => {
         this.#count -= variants.length
+        this.#countPath(variants, -1)
         if (reason === 'evict') variants.forEach(onEvict)
       },
     })
+  }
+
+  get isOn(): boolean {
+    return this.#entries !== undefined
   }
 
   get bytes(): number {
@@ -50,12 +57,11 @@ export class Memory {
     const { key, selecting } = response.parts
     const variants = this.variants(key)
     const variant = response.variant
-    if (variants.some((other) => other.variant === variant && other.order > response.order)) return false
-    // A response without Vary answers every request for this key, and so replaces all variants; and the other way round.
-    const others = variants.filter(
-      (other) => other.variant !== variant && other.parts.selecting.length > 0 && selecting.length > 0,
-    )
-    this.#set(key, [response, ...others].slice(0, MAX_VARIANTS))
+    const clashes = (other: StoredResponse): boolean =>
+      other.variant === variant || other.parts.selecting.length === 0 || selecting.length === 0
+    if (variants.some((other) => clashes(other) && other.order > response.order)) return false
+    const kept = [response, ...variants.filter((other) => !clashes(other))].toSorted((a, b) => b.order - a.order)
+    this.#set(key, kept.slice(0, MAX_VARIANTS))
     return true
   }
 
@@ -87,6 +93,18 @@ export class Memory {
     this.#entries?.clear()
   }
 
+  holdsPath(path: string): boolean {
+    return this.#paths.has(path)
+  }
+
+  #countPath([first]: Variants, change: 1 | -1): void {
+    if (first === undefined) return
+    const { path } = first.parts.place
+    const count = (this.#paths.get(path) ?? 0) + change
+    if (count === 0) this.#paths.delete(path)
+    else this.#paths.set(path, count)
+  }
+
   #set(key: string, variants: Variants): void {
     const entries = this.#entries
     if (entries === undefined) return
@@ -97,6 +115,7 @@ export class Memory {
     entries.delete(key)
     if (kept.length === 0 || size > this.#maxBytes) return
     this.#count += kept.length
+    this.#countPath(kept, 1)
     entries.set(key, kept, { size })
   }
 }

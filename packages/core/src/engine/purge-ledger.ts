@@ -36,7 +36,7 @@ export class PurgeLedger {
   }
 
   admits(response: StoredResponse): boolean {
-    return this.#marks.admits(response)
+    return this.#marks.admits(response, this.#clocks.now())
   }
 
   /** Undefined where all purges older than a second are known; else a promise that never rejects. */
@@ -88,6 +88,7 @@ function isMark(value: unknown): value is Mark {
   if (!Number.isSafeInteger(number) || typeof soft !== 'boolean') return false
   const { kind, name, path, host } = (selector ?? {}) as Record<string, unknown>
   if (kind === 'all') return true
+  if (host !== undefined && typeof host !== 'string') return false
   if (kind === 'route' || kind === 'tag') return typeof name === 'string'
-  return (kind === 'url' || kind === 'prefix') && typeof path === 'string' && typeof host !== 'number'
+  return (kind === 'url' || kind === 'prefix') && typeof path === 'string'
 }

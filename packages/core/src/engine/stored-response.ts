@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto'
 
 import type { Rules } from '../settings.ts'
 import { type Decision, decide } from '../policy/decide.ts'
-import { type FieldLines, type RequestHead, unstoredFields, valueOf } from '../policy/fields.ts'
+import { type FieldLines, type RequestHead, unstoredFields, valueOf, withoutField } from '../policy/fields.ts'
 import type { Freshness } from '../policy/freshness.ts'
-import { type RequestKey, storeKey, variantKey } from '../policy/key.ts'
+import { type RequestKey, storeKey, variantKey, withQuery } from '../policy/key.ts'
+import { canonicalQuery, readSearchRule } from '../policy/no-vary-search.ts'
 import { hostsOf } from '../policy/origin.ts'
 import type { Place } from '../policy/selector.ts'
-import type { Head, Storable } from '../policy/storable.ts'
+import { type Head, type Storable, hasValidator } from '../policy/storable.ts'
 import { tagsOf } from '../policy/tags.ts'
 import { type Selecting, isSelectedBy, selectingOf } from '../policy/vary.ts'
 
@@ -24,6 +25,12 @@ export interface StoredParts {
   readonly freshness: Freshness
   readonly receivedAt: number
   readonly authorized: boolean
+  /** Until when it is worth keeping, if only to be validated. */
+  readonly keepUntil: number
+  /** Whether its lifetime is a guess. */
+  readonly isHeuristic: boolean
+  /** Whether its ETag is ours: the app does not know it and cannot be asked about it. */
+  readonly hasOwnEtag: boolean
   /** The number of the newest purge that was known when its render began. */
   readonly epoch: number
 }
@@ -36,6 +43,10 @@ export interface RenderContext {
   readonly request: RequestHead
   readonly requestedAt: number
   readonly epoch: number
+  /** The stored response whose validators the request carries, if it does. */
+  readonly validated?: StoredResponse | undefined
+  /** Something good is stored already: a failure does not replace it, whatever it says of its freshness. */
+  readonly isRefresh?: boolean | undefined
   /** The how-manieth render of this process: an older one never replaces a newer. */
   readonly order: number
 }
@@ -49,25 +60,53 @@ export class StoredResponse {
   readonly order: number
   readonly size: number
   hits = 0
-  /** A soft purge has made it stale. */
-  expiredByPurge = false
-  /** The newest purge against which it has been checked. */
-  checkedEpoch: number
+  /** Taken out of storage; who still holds it must not serve it. */
+  isRemoved = false
+  #freshness: Freshness
+  /** The generation of purges against which it has been checked. */
+  checkedAgainst = -1
   #preparedFields: string[] | undefined
   #storeKey: string | undefined
 
   constructor(parts: StoredParts, order: number) {
     this.parts = parts
     this.order = order
-    this.checkedEpoch = parts.epoch
+    this.#freshness = parts.freshness
     const { body, fields, key, selecting, place } = parts
     const text = lengthOf(fields) + lengthOf(selecting) + lengthOf(place.tags) + lengthOf(place.hosts)
     this.size = ENTRY_OVERHEAD_BYTES + body.length + text + key.length + place.path.length + place.query.length
   }
 
   decide(request: { readonly authorized: boolean }, now: number): Decision {
-    const { freshness, receivedAt, authorized } = this.parts
-    return decide({ freshness, receivedAt, authorized, expiredByPurge: this.expiredByPurge }, request, now)
+    const { receivedAt, authorized } = this.parts
+    return decide({ freshness: this.#freshness, receivedAt, authorized }, request, now)
+  }
+
+  get freshness(): Freshness {
+    return this.#freshness
+  }
+
+  /** A soft purge ends its lifetime now; the windows behind that keep their length, and lengthen nothing. */
+  expire(at: number): void {
+    const { bornAt, freshUntil, staleUntil, errorUntil } = this.#freshness
+    const earlier = Math.max(0, freshUntil - at)
+    this.#freshness = {
+      bornAt,
+      freshUntil: freshUntil - earlier,
+      staleUntil: staleUntil - earlier,
+      errorUntil: errorUntil - earlier,
+    }
+  }
+
+  /** The conditions by which the app can be asked whether it is still the same (RFC 9111 §4.3.1); empty where it gave no validator. */
+  get validators(): readonly string[] {
+    const { fields, hasOwnEtag } = this.parts
+    const etag = hasOwnEtag ? undefined : valueOf(fields, 'etag')
+    const lastModified = valueOf(fields, 'last-modified')
+    return [
+      ...(etag === undefined ? [] : ['If-None-Match', etag]),
+      ...(lastModified === undefined ? [] : ['If-Modified-Since', lastModified]),
+    ]
   }
 
   isSelectedBy(request: RequestHead): boolean {
@@ -81,10 +120,16 @@ export class StoredResponse {
 
   /** Its fields with their Content-Length, as they go out each time. */
   get preparedFields(): readonly string[] {
-    this.#preparedFields ??= hasNoContent(this.parts.status)
-      ? [...this.parts.fields]
-      : [...this.parts.fields, 'Content-Length', String(this.parts.body.length)]
+    const { fields, status, body } = this.parts
+    this.#preparedFields ??= hasNoContent(status)
+      ? withoutField(fields, 'cache-status')
+      : [...withoutField(fields, 'cache-status'), 'Content-Length', String(body.length)]
     return this.#preparedFields
+  }
+
+  /** What caches before the app have said of this response; ours is appended to it. */
+  get upstreamStatus(): string | undefined {
+    return valueOf(this.parts.fields, 'cache-status')
   }
 
   storeKey(namespace: string): string {
@@ -109,10 +154,13 @@ export function storedResponse(
 ): StoredResponse {
   const { key, rules } = context
   const fields = storedFields(head, rules, details.standing, details.receivedAt)
-  if (rules.etag && head.status === 200 && !hasValidator(fields)) fields.push('ETag', strongEtag(body))
+  const rule = rules.noVarySearch ? readSearchRule(head.fields) : undefined
+  const hasOwnEtag = rules.etag && head.status === 200 && !hasValidator(fields)
+  if (hasOwnEtag) fields.push('ETag', strongEtag(body))
   return new StoredResponse(
     {
-      key: key.full,
+      // A response that says which parameters do not matter is stored once for all that differ in them alone.
+      key: rule === undefined ? key.full : withQuery(key, canonicalQuery(rule, key.query)).full,
       selecting: selectingOf(storable.vary, context.request),
       status: head.status,
       reason: head.reason,
@@ -124,12 +172,16 @@ export function storedResponse(
         path: key.path,
         query: key.query,
         queryRule: rules.query,
+        search: rule === undefined ? undefined : valueOf(head.fields, 'no-vary-search'),
         route: details.route,
         tags: [...new Set([...tagsOf(head.fields), ...details.tags])],
       },
       freshness: storable.freshness,
       receivedAt: details.receivedAt,
       authorized: storable.authorized,
+      keepUntil: storable.keepUntil,
+      isHeuristic: storable.isHeuristic,
+      hasOwnEtag,
       epoch: context.epoch,
     },
     context.order,
@@ -157,10 +209,6 @@ export function storedFields(head: Head, rules: Rules, standing: FieldLines, rec
 function isUnchanged(name: string, fields: FieldLines, standing: FieldLines): boolean {
   const before = valueOf(standing, name)
   return before !== undefined && before === valueOf(fields, name)
-}
-
-function hasValidator(fields: FieldLines): boolean {
-  return valueOf(fields, 'etag') !== undefined || valueOf(fields, 'last-modified') !== undefined
 }
 
 /** RFC 9110 §8.8.3: the same bytes have the same tag, other bytes another. */

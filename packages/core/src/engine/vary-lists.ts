@@ -1,11 +1,11 @@
-import { LRUCache } from 'lru-cache'
+import { recordsOf } from './records.ts'
 
 /** Lists that are remembered of one URL: a page and its error page may vary by different headers. */
 const MAX_LISTS = 4
 
 /** The lists of selecting headers that the responses of a key have named, the newest first. */
 export class VaryLists {
-  readonly #lists = new LRUCache<string, readonly (readonly string[])[]>({ max: 10_000 })
+  readonly #lists = recordsOf<readonly (readonly string[])[]>()
 
   of(key: string): readonly (readonly string[])[] {
     return this.#lists.get(key) ?? NONE

@@ -18,15 +18,14 @@ export class Body {
 
   /** Takes in a chunk; returns why not. */
   add(chunk: unknown, encoding: unknown): 'too-large' | 'capture-budget' | undefined {
-    const length = lengthOf(chunk, encoding)
-    if (length === 0) return undefined
-    if (this.#bytes + length > this.#limit) return 'too-large'
-    if (!this.#budget.take(length)) return 'capture-budget'
-    this.#bytes += length
+    const bytes = bytesOf(chunk, encoding)
+    if (bytes.length === 0) return undefined
+    if (this.#bytes + bytes.length > this.#limit) return 'too-large'
+    if (!this.#budget.take(bytes.length)) return 'capture-budget'
+    this.#bytes += bytes.length
     // An exact Buffer: small ones of Buffer.from would each hold on to a slab of 8 KiB.
-    const copy = Buffer.allocUnsafeSlow(length)
-    if (typeof chunk === 'string') copy.write(chunk, encodingOf(encoding))
-    else copy.set(chunk as Uint8Array)
+    const copy = Buffer.allocUnsafeSlow(bytes.length)
+    copy.set(bytes)
     this.#chunks.push(copy)
     return undefined
   }
@@ -48,11 +47,11 @@ export class Body {
   }
 }
 
-function lengthOf(chunk: unknown, encoding: unknown): number {
-  if (typeof chunk === 'string') return Buffer.byteLength(chunk, encodingOf(encoding))
-  return chunk instanceof Uint8Array ? chunk.byteLength : 0
+function bytesOf(chunk: unknown, encoding: unknown): Uint8Array {
+  if (typeof chunk !== 'string') return chunk instanceof Uint8Array ? chunk : EMPTY
+  // Buffer.byteLength only guesses for base64, so the bytes are made before they are counted.
+  const isKnown = typeof encoding === 'string' && Buffer.isEncoding(encoding)
+  return Buffer.from(chunk, isKnown ? encoding : 'utf8')
 }
 
-function encodingOf(encoding: unknown): BufferEncoding {
-  return typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8'
-}
+const EMPTY = new Uint8Array(0)

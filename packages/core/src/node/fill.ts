@@ -2,10 +2,13 @@ import type { Budget } from '../engine/budget.ts'
 import type { Library } from '../engine/library.ts'
 import { type RenderContext, type StoredResponse, storedResponse } from '../engine/stored-response.ts'
 import { type FieldLines, valueOf } from '../policy/fields.ts'
-import { type Head, type Storable, forbiddenOutside, judge } from '../policy/storable.ts'
+import { freshenedFields, isAboutAnother } from '../policy/freshen.ts'
+import { type Head, type Storable, forbiddenOutside, isFailure, judge } from '../policy/storable.ts'
+import { readSearchRule } from '../policy/no-vary-search.ts'
+import { isSelectingTooLong } from '../policy/vary.ts'
 import type { ResponseHead } from '../options.ts'
 import { Body } from './body.ts'
-import type { HeadPlan, Outlet, Tap } from './wire.ts'
+import type { HeadPlan, Tap } from './wire.ts'
 
 /** How a render has ended for the cache. */
 export type FillResult =
@@ -13,7 +16,12 @@ export type FillResult =
   /** The response may not be stored; it need not have ended yet. */
   | { readonly kind: 'unstorable'; readonly reason: string; readonly status: number }
   /** There was no whole response. */
-  | { readonly kind: 'broken'; readonly reason: string }
+  | {
+      readonly kind: 'broken'
+      readonly reason: string
+      /** It was the visitor who left: somebody else may have more luck. */
+      readonly visitorLeft?: boolean
+    }
 
 /** Who made the render happen, and what he wants to hear of it. */
 export interface FillListener {
@@ -21,9 +29,13 @@ export interface FillListener {
   onJudged(head: Head, verdict: Storable | { readonly reason: string }): HeadPlan
   /** Called once, as soon as it is certain. */
   onResult(result: FillResult): void
-  standInFor?(status: number): ((outlet: Outlet) => void) | undefined
-  /** Returns false where its reader asks for a pause. */
-  onChunk?(chunk: unknown, encoding: unknown): boolean
+  /** The app has said 304 to the validators of a stored response: this is what it is now. */
+  onFreshened?(response: StoredResponse, isStored: boolean): HeadPlan
+  /** The head has been written and judged again; only where it was found storable before. */
+  onWritten?(reason: string | undefined): void
+  mayReplace?(status: number): boolean
+  readonly hasConditions?: boolean | undefined
+  onChunk?(chunk: unknown, encoding: unknown): void
   onEnd?(): void
   onBroken?(): void
 }
@@ -52,7 +64,9 @@ export class Fill implements Tap {
   #body: Body | undefined
   #receivedAt = 0
   #tags: readonly string[] = []
+  #isDelayed = false
   #isDone = false
+  readonly #ended: () => void
 
   constructor(
     context: RenderContext & { readonly authorized: boolean },
@@ -64,6 +78,7 @@ export class Fill implements Tap {
     this.#services = services
     this.#listener = listener
     this.#standing = standing
+    this.#ended = services.library.beginRender(context.key.path)
   }
 
   get isCapturing(): boolean {
@@ -73,6 +88,8 @@ export class Fill implements Tap {
   onHead(head: Head): HeadPlan {
     this.#head = head
     this.#receivedAt = this.#services.now()
+    const { validated } = this.#context
+    if (validated !== undefined && head.status === 304) return this.#freshen(validated, head)
     const verdict = this.#judge(head)
     if ('reason' in verdict) {
       this.#giveUp(verdict.reason)
@@ -80,41 +97,60 @@ export class Fill implements Tap {
       this.#storable = verdict
       this.#body = new Body(this.#services.maxEntryBytes, this.#services.budget)
     }
-    return this.#listener.onJudged(head, verdict)
+    const plan = this.#listener.onJudged(head, verdict)
+    // Something else goes out: nobody waits for the end of what does not.
+    if (plan.kind === 'stand-in') this.#giveUp('stand-in')
+    return plan
   }
 
   onHeadWritten(fields: FieldLines): void {
-    const reason = forbiddenOutside(fields)
+    const reason = forbiddenOutside(fields, this.#head?.status ?? 0, this.#context.rules)
     if (reason !== undefined) this.#giveUp(reason)
+    this.#listener.onWritten?.(reason)
+  }
+
+  onHeadDelayed(): void {
+    this.#isDelayed = true
   }
 
   onHeadRefused(): void {
     this.#break('head-refused')
   }
 
-  standInFor(status: number): ((outlet: Outlet) => void) | undefined {
-    return this.#listener.standInFor?.(status)
+  get hasConditions(): boolean {
+    return this.#listener.hasConditions ?? false
   }
 
-  onChunk(chunk: unknown, encoding: unknown): boolean {
+  mayReplace(status: number): boolean {
+    const isValidation = this.#context.validated !== undefined && status === 304
+    return isValidation || (this.#listener.mayReplace?.(status) ?? false)
+  }
+
+  onChunk(chunk: unknown, encoding: unknown): void {
     const reason = this.#body?.add(chunk, encoding)
     if (reason !== undefined) this.#giveUp(reason)
-    return this.#listener.onChunk?.(chunk, encoding) ?? true
+    this.#listener.onChunk?.(chunk, encoding)
   }
 
   onEnd(visitorWasThere: boolean): void {
     if (this.#body !== undefined && this.#head !== undefined && this.#storable !== undefined) {
       const flaw = this.#flaw(this.#head, this.#body, visitorWasThere)
       if (flaw === undefined) this.#store(this.#head, this.#storable, this.#body)
-      else this.#break(flaw)
+      else this.#break(flaw, flaw === 'aborted')
     }
-    this.#break('aborted')
+    // A response without a length that ends when nobody is there may be what a framework does for want of a visitor.
+    this.#break('aborted', !visitorWasThere)
     this.#listener.onEnd?.()
   }
 
-  onClose(): void {
-    this.#break('aborted')
+  onClose(byApp: boolean): void {
+    this.#break('aborted', !byApp)
     this.#listener.onBroken?.()
+  }
+
+  /** Refuses the response before there is one. */
+  refuse(reason: string): void {
+    this.#giveUp(reason)
   }
 
   /** Ends the capture for a reason of the cache's own. The response itself goes on. */
@@ -122,17 +158,41 @@ export class Fill implements Tap {
     this.#break(reason)
   }
 
+  /** The app says that what is stored is still the same: its fields are brought up to date (RFC 9111 §4.3.4). */
+  #freshen(validated: StoredResponse, answer: Head): HeadPlan {
+    const { status, reason, body, fields: stored } = validated.parts
+    const isOther = isAboutAnother(stored, answer.fields)
+    const fields = isOther ? stored : freshenedFields(stored, answer.fields, this.#receivedAt)
+    const head: Head = { status, reason, fields }
+    this.#head = head
+    const verdict = isOther ? { reason: 'other-etag' } : this.#judge(head)
+    const storable = 'reason' in verdict ? servedOnce(this.#receivedAt) : verdict
+    const response = this.#make(head, storable, body)
+    const result = 'reason' in verdict ? verdict.reason : this.#services.library.keep(response)
+    if (typeof result === 'string' || 'refused' in result) {
+      this.#services.library.remove(validated)
+      this.#giveUp(typeof result === 'string' ? result : result.refused)
+    } else {
+      this.#done({ kind: 'stored', response, written: result.written })
+    }
+    return this.#listener.onFreshened?.(response, 'written' in Object(result)) ?? { kind: 'pass', fields: [] }
+  }
+
   #judge(head: Head): Storable | { readonly reason: string } {
     if (this.#isDone) return { reason: 'abandoned' }
+    if (this.#isDelayed) return { reason: 'head-delayed' }
     if (!this.#services.isRightRoute()) return { reason: 'layers' }
     const { rules, requestedAt, authorized } = this.#context
+    if (this.#context.isRefresh === true && isFailure(head.status)) return { reason: 'status' }
     const verdict = judge(head, rules, { requestedAt, receivedAt: this.#receivedAt, authorized })
     if ('reason' in verdict) return verdict
     if (Number(valueOf(head.fields, 'content-length') ?? 0) > this.#services.maxEntryBytes) {
       return { reason: 'too-large' }
     }
     try {
-      this.#tags = this.#services.tags(viewOf(head))
+      const tags: unknown = this.#services.tags(viewOf(head))
+      if (!isStrings(tags)) return { reason: 'tags' }
+      this.#tags = tags
     } catch {
       // Stored without its tags, it would outlive its purge.
       return { reason: 'tags' }
@@ -147,13 +207,28 @@ export class Fill implements Tap {
     return declared === String(body.bytes) ? undefined : 'truncated'
   }
 
-  #store(head: Head, storable: Storable, body: Body): void {
-    const response = storedResponse(this.#context, head, storable, body.toBuffer(), {
+  #make(head: Head, storable: Storable, body: Buffer): StoredResponse {
+    return storedResponse(this.#context, head, storable, body, {
       standing: this.#standing,
       receivedAt: this.#receivedAt,
       route: this.#services.route(),
       tags: this.#tags,
     })
+  }
+
+  #noteSearchRule(head: Head): void {
+    const { key, rules } = this.#context
+    const rule = rules.noVarySearch ? readSearchRule(head.fields) : undefined
+    if (rule !== undefined) this.#services.library.noteSearchRule(key, rule)
+  }
+
+  #store(head: Head, storable: Storable, body: Body): void {
+    const response = this.#make(head, storable, body.toBuffer())
+    if (isSelectingTooLong(response.parts.selecting)) {
+      this.#giveUp('selecting-length')
+      return
+    }
+    this.#noteSearchRule(head)
     const kept = this.#services.library.keep(response)
     if ('refused' in kept) this.#giveUp(kept.refused)
     else this.#done({ kind: 'stored', response, written: kept.written })
@@ -163,8 +238,8 @@ export class Fill implements Tap {
     this.#done({ kind: 'unstorable', reason, status: this.#head?.status ?? 0 })
   }
 
-  #break(reason: string): void {
-    this.#done({ kind: 'broken', reason })
+  #break(reason: string, visitorLeft = false): void {
+    this.#done({ kind: 'broken', reason, visitorLeft })
   }
 
   #done(result: FillResult): void {
@@ -172,9 +247,19 @@ export class Fill implements Tap {
     this.#body = undefined
     if (this.#isDone) return
     this.#isDone = true
+    this.#ended()
     this.#listener.onResult(result)
   }
 }
+
+/** A response that goes to this one visitor and is not kept. */
+function servedOnce(at: number): Storable {
+  const freshness = { bornAt: at, freshUntil: at, staleUntil: at, errorUntil: at }
+  return { freshness, vary: [], authorized: false, isHeuristic: false, keepUntil: at }
+}
+
+const isStrings = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((member) => typeof member === 'string')
 
 function viewOf(head: Head): ResponseHead {
   const headers = new Map<string, string>()

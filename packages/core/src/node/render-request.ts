@@ -18,9 +18,14 @@ export interface RenderedFor {
  * proxy the app decides by its peer's address whether to believe the forwarded origin, so that address is kept there,
  * and the visitor's own is replaced.
  */
-export function renderRequest(key: RequestKey, selecting: Selecting, source?: RenderedFor): RenderRequest {
-  const headers = key.host === '' ? [] : ['Host', key.host]
-  headers.push('Connection', 'close')
+export function renderRequest(
+  key: RequestKey,
+  selecting: Selecting,
+  source?: RenderedFor,
+  validators: readonly string[] = [],
+): RenderRequest {
+  const headers = key.hasHost ? ['Host', key.host] : []
+  headers.push('Connection', 'close', ...validators)
   const forwarded = source !== undefined && isForwarded(source.head)
   headers.push(...key.origin)
   if (forwarded) headers.push('X-Forwarded-For', NOBODY)
@@ -29,7 +34,10 @@ export function renderRequest(key: RequestKey, selecting: Selecting, source?: Re
   if (key.cookies !== '') headers.push('Cookie', key.cookies)
   if (!names(key.configured, selecting).has('accept')) headers.push('Accept', '*/*')
   if (!names(key.configured, selecting).has('user-agent')) headers.push('User-Agent', `cacheback/${VERSION}`)
+  pushPresent(headers, key.contentFields)
+  if (key.content !== undefined) headers.push('Content-Length', String(key.content.length))
   return {
+    content: key.content,
     secure: key.scheme === 'https',
     target: key.path + key.query,
     headers,
@@ -38,10 +46,11 @@ export function renderRequest(key: RequestKey, selecting: Selecting, source?: Re
 }
 
 /** What policy reads of such a request, before it is sent. */
-export function headOf({ secure, target, headers }: RenderRequest): RequestHead {
+export function headOf({ secure, target, headers, content }: RenderRequest): RequestHead {
   const byName: IncomingHttpHeaders = {}
   for (let i = 0; i < headers.length; i += 2) byName[headers[i]!.toLowerCase()] = headers[i + 1]!
-  return { method: 'GET', secure, target, rewritten: undefined, headers: byName, rawHeaders: headers }
+  const method = content === undefined ? 'GET' : 'QUERY'
+  return { method, secure, target, rewritten: undefined, headers: byName, rawHeaders: headers, content }
 }
 
 function pushPresent(headers: string[], selecting: Selecting): void {

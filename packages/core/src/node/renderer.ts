@@ -1,4 +1,10 @@
-import { type RequestListener, type Server, createServer, request as httpRequest } from 'node:http'
+import {
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  createServer,
+  request as httpRequest,
+} from 'node:http'
 import { type Duplex, duplexPair } from 'node:stream'
 
 /** Where a request is rendered: the server that took the visitor's, or a listener. */
@@ -8,6 +14,8 @@ export type RenderTarget = Server | RequestListener
 export interface RenderRequest {
   readonly secure: boolean
   readonly target: string
+  /** Of a QUERY; without it the request is a GET. */
+  readonly content: Buffer | undefined
   /** Name, value, name, value. */
   readonly headers: readonly string[]
   /** The address that the app sees as its peer. */
@@ -53,9 +61,16 @@ export class Renderer<Ticket extends object> {
 
   /**
    * Renders. The response itself is heard by whoever finds the ticket; what arrives here is thrown away. Resolves when
-   * the response has closed, with whether it was a whole one. Never rejects.
+   * the response has closed, with whether it was a whole one. `onResponse` may pause it, and so slow the app down. Never
+   * rejects.
    */
-  async render(target: RenderTarget, request: RenderRequest, ticket: Ticket, signal: AbortSignal): Promise<boolean> {
+  async render(
+    target: RenderTarget,
+    request: RenderRequest,
+    ticket: Ticket,
+    signal: AbortSignal,
+    onResponse?: (response: IncomingMessage) => void,
+  ): Promise<boolean> {
     const [client, server] = duplexPair()
     for (const end of [client, server]) Object.assign(end, SOCKET_METHODS)
     Object.assign(server, { remoteAddress: request.remoteAddress, remotePort: 0, remoteFamily: 'IPv4' })
@@ -67,7 +82,7 @@ export class Renderer<Ticket extends object> {
     let isWhole = false
     try {
       const sent = httpRequest({
-        method: 'GET',
+        method: request.content === undefined ? 'GET' : 'QUERY',
         path: request.target,
         headers: [...request.headers],
         setHost: false,
@@ -82,11 +97,14 @@ export class Renderer<Ticket extends object> {
         })
         response.once('error', stop)
         response.resume()
+        onResponse?.(response)
       })
       signal.addEventListener('abort', stop, { once: true })
       if (signal.aborted) stop()
       this.#shadow.emit('connection', server)
-      sent.end()
+      // Node has written our shadow there; another cache on the way asks this socket for its server, too.
+      Object.assign(server, { server: typeof target === 'function' ? undefined : target })
+      sent.end(request.content)
     } catch {
       // Node refuses to write such a request (a header of the application's own, say).
       stop()
@@ -113,6 +131,7 @@ const SOCKET_METHODS = {
   setKeepAlive: itself,
   ref: itself,
   unref: itself,
+  address: () => ({}),
   destroySoon(this: Duplex) {
     this.end()
   },
@@ -123,4 +142,6 @@ const TLS_PROPERTIES = {
   encrypted: true,
   authorized: false,
   getPeerCertificate: () => ({}),
+  getProtocol: () => null,
+  getCipher: () => undefined,
 }

@@ -1,11 +1,13 @@
-import { STATUS_CODES, type ServerResponse } from 'node:http'
+import { STATUS_CODES } from 'node:http'
 
 import { type StoredResponse, hasNoContent } from '../engine/stored-response.ts'
 import { isNotModified } from '../policy/conditions.ts'
-import type { RequestHead } from '../policy/fields.ts'
+import type { FieldLines, RequestHead } from '../policy/fields.ts'
 import { currentAge } from '../policy/freshness.ts'
+import { ifRangeHolds, readRanges } from '../policy/ranges.ts'
 import { withoutContentFields } from './head.ts'
-import type { Outlet } from './wire.ts'
+import { type Partial, partialOf, unsatisfiable } from './partial.ts'
+import type { Outlet } from './outlet.ts'
 
 /** The fields that change from one answer to the next. */
 export interface Label {
@@ -14,20 +16,22 @@ export interface Label {
 }
 
 /** Sends a stored response: to a HEAD without its body, as 304 to a client that has it already. */
-export function serve(
-  outlet: Outlet,
-  response: StoredResponse,
-  request: RequestHead,
-  label: Label,
-  now: number,
-  conditional = true,
-): void {
+export function serve(outlet: Outlet, response: StoredResponse, request: RequestHead, label: Label, now: number): void {
   const { status, reason, body, fields, freshness } = response.parts
   response.hits += 1
   const changing = ['Age', String(currentAge(freshness, now)), ...labelFields(label)]
-  if (conditional && status === 200 && isNotModified(fields, request.headers, now)) {
-    outlet.writeHead(304, 'Not Modified', [...withoutContentFields(fields), ...changing])
+  if (status === 200 && isNotModified(fields, request.headers, now)) {
+    outlet.writeHead(304, 'Not Modified', [...withoutContentFields(response.preparedFields), ...changing])
     outlet.end()
+    return
+  }
+  const partial = status === 200 ? partialFor(response, request, now) : undefined
+  if (partial !== undefined) {
+    const partialStatus = partial.body === undefined ? 416 : 206
+    const replaced = new Set(partial.fields.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase()))
+    const kept = without(response.preparedFields, replaced)
+    outlet.writeHead(partialStatus, STATUS_CODES[partialStatus]!, [...kept, ...partial.fields, ...changing])
+    outlet.end(partial.body)
     return
   }
   outlet.writeHead(status, reason ?? STATUS_CODES[status] ?? '', [...response.preparedFields, ...changing])
@@ -35,17 +39,27 @@ export function serve(
   else outlet.end(body)
 }
 
+/** What a client that asks for ranges gets of a stored 200; undefined: all of it. Only GET knows ranges (RFC 9110 §14.2). */
+function partialFor(response: StoredResponse, request: RequestHead, now: number): Partial | undefined {
+  const { range } = request.headers
+  if (range === undefined || request.method !== 'GET') return undefined
+  if (!ifRangeHolds(request.headers, response.parts.fields, now)) return undefined
+  const ranges = readRanges(range, response.parts.body.length)
+  if (ranges === undefined) return undefined
+  return ranges === 'unsatisfiable' ? unsatisfiable(response) : partialOf(response, ranges)
+}
+
+function without(fields: FieldLines, names: ReadonlySet<string>): string[] {
+  const kept: string[] = []
+  for (let i = 0; i < fields.length; i += 2) {
+    if (!names.has(fields[i]!.toLowerCase())) kept.push(fields[i]!, fields[i + 1]!)
+  }
+  return kept
+}
+
 export function labelFields(label: Label): string[] {
   const fields: string[] = []
   if (label.warnings.length > 0) fields.push('Warning', label.warnings.join(', '))
   if (label.cacheStatus !== undefined) fields.push('Cache-Status', label.cacheStatus)
   return fields
-}
-
-/** The ordinary way out: through whatever layers lie between the cache and the wire. */
-export function outletOf(res: ServerResponse): Outlet {
-  return {
-    writeHead: (status, reason, fields) => res.writeHead(status, reason, fields as string[]),
-    end: (body) => (body === undefined ? res.end() : res.end(body)),
-  }
 }

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 
 import type { FieldLines } from '../policy/fields.ts'
 import type { Head } from '../policy/storable.ts'
+import { type Outlet, isLayered, setFields } from './outlet.ts'
 import { isContentField, readHead, standingFields, withField, withoutContentFields } from './head.ts'
 
 /** What becomes of a head that is about to be written. */
@@ -23,23 +24,22 @@ export interface Tap {
   onHeadWritten(fields: FieldLines): void
   /** The head was refused by Node (an invalid field, say): the app will write another, or none. */
   onHeadRefused(): void
-  /** What goes out in place of a response with this status, if anything; asked where the app ends without a head. */
-  standInFor(status: number): ((outlet: Outlet) => void) | undefined
-  /** A chunk that was written. Returns false where a reader elsewhere asks for a pause. */
-  onChunk(chunk: unknown, encoding: unknown): boolean
+  /** A layer outside has taken a chunk and holds the head back: what it will make of them is its own affair. */
+  onHeadDelayed(): void
+  /** Whether something else may go out in the place of a response with this status; asked where the app writes no head of its own. */
+  mayReplace(status: number): boolean
+  /** Whether a 200 may become a 304 for its visitor. */
+  readonly hasConditions: boolean
+  /** A chunk that was written. */
+  onChunk(chunk: unknown, encoding: unknown): void
   /** The app has ended the response. `visitorWasThere`: his socket was still open. */
   onEnd(visitorWasThere: boolean): void
-  /** The connection has closed before the end. */
-  onClose(): void
+  /** The connection has closed before the end. `byApp`: the app has broken it off itself. */
+  onClose(byApp: boolean): void
 }
 
-/** The way out that leads past the capture. */
-export interface Outlet {
-  writeHead(status: number, reason: string, fields: FieldLines): void
-  end(body?: Buffer): void
-}
-
-type Writer = (...args: unknown[]) => unknown
+type Method = (...args: unknown[]) => unknown
+type Below = Record<'writeHead' | 'write' | 'end' | 'destroy', Method>
 
 /**
  * Listens to one response by own properties on this one `res`: `writeHead`, `write` and `end`, through which every way
@@ -49,30 +49,39 @@ type Writer = (...args: unknown[]) => unknown
 export class Wire {
   /** What stood on the response when the cache was entered: this visitor's own. */
   readonly standing: FieldLines
-  readonly #res: ServerResponse
-  readonly #writeHeadBelow: Writer
-  readonly #writeBelow: Writer
-  readonly #endBelow: Writer
   tap: Tap
+  readonly #res: ServerResponse
+  readonly #below: Below
+  /** A layer outside has its own `write` or `end`: it may hold bytes back, and set fields as late as in `end`. */
+  readonly #isLayered: boolean
   #headed = false
   #ended = false
+  #destroyedByApp = false
   /** headless: the visitor got a 304, the body is for the capture alone; deaf: he got something else. */
   #mode: 'open' | 'headless' | 'deaf' = 'open'
+  /** While a method below runs, what it calls of ours is its own doing, and not the app's. */
+  #isBelow = false
 
   constructor(res: ServerResponse, standing: FieldLines, tap: Tap) {
     this.#res = res
     this.standing = standing
     this.tap = tap
-    const below = res as unknown as Record<'writeHead' | 'write' | 'end', Writer>
-    this.#writeHeadBelow = below.writeHead
-    this.#writeBelow = below.write
-    this.#endBelow = below.end
-    res.writeHead = ((...args: unknown[]) => this.#writeHead(args)) as typeof res.writeHead
-    res.write = ((...args: unknown[]) => this.#write(args)) as typeof res.write
-    res.end = ((...args: unknown[]) => this.#end(args)) as typeof res.end
-    res.once('close', () => {
-      if (!this.#ended) this.#safely(() => this.tap.onClose())
-    })
+    const own = res as unknown as Below
+    this.#below = { writeHead: own.writeHead, write: own.write, end: own.end, destroy: own.destroy }
+    this.#isLayered = isLayered(res)
+    own.writeHead = (...args) => this.#writeHead(args)
+    own.write = (...args) => (this.#isBelow ? this.#call('write', args) : this.#write(args))
+    own.end = (...args) => (this.#isBelow ? this.#call('end', args) : this.#end(args))
+    own.destroy = (...args) => {
+      this.#destroyedByApp = true
+      return this.#call('destroy', args)
+    }
+    const onClose = (): void => {
+      if (!this.#ended) this.#safely(() => this.tap.onClose(this.#destroyedByApp))
+    }
+    // A visitor may have left before the request came as far as here.
+    if (res.closed) process.nextTick(onClose)
+    else res.once('close', onClose)
   }
 
   get isHeaded(): boolean {
@@ -81,15 +90,20 @@ export class Wire {
 
   /** Answers the visitor with something else, if his answer has not begun. Returns whether it did. */
   standIn(serve: (outlet: Outlet) => void): boolean {
-    if (this.isHeaded || this.#mode !== 'open') return false
+    if (this.isHeaded || this.#mode !== 'open' || this.#isBelow) return false
     const res = this.#res
-    this.#mode = 'deaf'
     this.#headed = true
     this.#restoreStanding()
-    serve({
-      writeHead: (status, reason, fields) => this.#writeHeadBelow.call(res, status, reason, fields),
-      end: (body) => (body === undefined ? this.#endBelow.call(res) : this.#endBelow.call(res, body)),
-    })
+    try {
+      // Past the layers inside: they have begun to work on what the handler says.
+      serve({
+        writeHead: (status, reason, fields) => this.#call('writeHead', [status, reason, fields]),
+        end: (body) => this.#call('end', body === undefined ? [] : [body]),
+      })
+    } catch {
+      res.destroy()
+    }
+    this.#deafen()
     return true
   }
 
@@ -97,20 +111,17 @@ export class Wire {
     const res = this.#res
     if (this.#mode === 'deaf') return res
     const isFinal = Number(args[0]) >= 200
-    if (this.#headed || res.headersSent || !isFinal) return this.#writeHeadBelow.apply(res, [...args])
+    if (this.#headed || res.headersSent || !isFinal) return this.#call('writeHead', args)
     const plan = this.#safely(() => this.tap.onHead(readHead(res, args))) ?? PASS
-    if (plan.kind === 'stand-in') {
-      this.standIn(plan.serve)
-      return res
-    }
+    if (plan.kind === 'stand-in' && this.standIn(plan.serve)) return res
     this.#headed = true
-    if (plan.kind === 'not-modified') return this.#notModified(args, plan.fields)
-    let passed = args
-    for (let i = 0; i < plan.fields.length; i += 2) {
-      passed = withField(res, passed, plan.fields[i]!, plan.fields[i + 1]!)
-    }
     try {
-      const result = this.#writeHeadBelow.apply(res, [...passed])
+      // Within Node's own `end` the body is on its way already: then the visitor gets all of it.
+      if (plan.kind === 'not-modified' && !this.#isBelow) return this.#notModified(args, plan.fields)
+      let passed = args
+      const fields = plan.kind === 'stand-in' ? [] : plan.fields
+      for (let i = 0; i < fields.length; i += 2) passed = withField(res, passed, fields[i]!, fields[i + 1]!)
+      const result = this.#call('writeHead', passed)
       if (this.tap.isCapturing) this.#safely(() => this.tap.onHeadWritten(writtenFields(res, passed)))
       return result
     } catch (error) {
@@ -122,33 +133,29 @@ export class Wire {
 
   #write(args: readonly unknown[]): unknown {
     const { chunk, encoding, callback } = readArguments(args)
-    // What Node would do itself; done here so that the head is settled before anything is written below.
-    if (!this.isHeaded && this.#mode === 'open') this.#res.writeHead(this.#res.statusCode)
+    this.#settle()
     if (this.#mode !== 'open') {
       if (this.#mode === 'headless') this.#safely(() => this.tap.onChunk(chunk, encoding))
       if (callback !== undefined) process.nextTick(callback)
       return true
     }
-    const isOpen = this.#writeBelow.apply(this.#res, [...args])
-    const isPaced = this.#safely(() => this.tap.onChunk(chunk, encoding)) ?? true
-    return this.tap.isCapturing || (isOpen === true && isPaced)
+    const isOpen = this.#call('write', args)
+    if (!this.isHeaded) this.#safely(() => this.tap.onHeadDelayed())
+    this.#safely(() => this.tap.onChunk(chunk, encoding))
+    return this.tap.isCapturing ? true : isOpen
   }
 
   #end(args: readonly unknown[]): unknown {
     const res = this.#res
     const { chunk, encoding, callback } = readArguments(args)
-    if (!this.isHeaded) {
-      const serve = this.#safely(() => this.tap.standInFor(res.statusCode))
-      if (serve !== undefined) this.standIn(serve)
-    }
+    this.#settle()
     if (this.#mode === 'deaf') {
       if (callback !== undefined) process.nextTick(callback)
       return res
     }
     const isFirst = !this.#ended && !res.writableEnded
     const visitorWasThere = !res.destroyed && res.socket?.destroyed !== true
-    const isHeadless = this.#mode === 'headless'
-    const result = isHeadless ? this.#endBelow.call(res, callback) : this.#endBelow.apply(res, [...args])
+    const result = this.#call('end', this.#mode === 'headless' ? [callback] : args)
     if (!isFirst) return result
     this.#ended = true
     this.#safely(() => {
@@ -158,6 +165,18 @@ export class Wire {
     return result
   }
 
+  /**
+   * Writes the head where the app leaves that to Node, if something else may have to go out: from within Node's own
+   * `write` or `end` it would be too late. A layer outside is not forced to a head before it wants one.
+   */
+  #settle(): void {
+    if (this.isHeaded || this.#mode !== 'open') return
+    const status = this.#res.statusCode
+    const isReplaced = this.#safely(() => this.tap.mayReplace(status)) === true
+    const isConditional = status === 200 && this.tap.hasConditions && !this.#isLayered
+    if (isReplaced || isConditional) this.#res.writeHead(status)
+  }
+
   /** The 304 is flushed at once, but not ended: a stream that is piped into this response would stop feeding the capture. */
   #notModified(args: readonly unknown[], added: FieldLines): unknown {
     const res = this.#res
@@ -165,17 +184,23 @@ export class Wire {
     for (const name of res.getHeaderNames()) {
       if (isContentField(name)) res.removeHeader(name)
     }
-    const grouped = new Map<string, string[]>()
-    const kept = [...withoutContentFields(fields), ...added]
-    for (let i = 0; i < kept.length; i += 2) {
-      grouped.set(kept[i]!, [...(grouped.get(kept[i]!) ?? []), kept[i + 1]!])
-    }
-    for (const [name, values] of grouped) res.setHeader(name, values.length === 1 ? values[0]! : values)
-    const result = this.#writeHeadBelow.call(res, 304, 'Not Modified')
+    setFields(res, [...withoutContentFields(fields), ...added])
+    const result = this.#call('writeHead', [304, 'Not Modified'])
     this.#mode = 'headless'
     res.flushHeaders()
     if (this.tap.isCapturing) this.#safely(() => this.tap.onHeadWritten(writtenFields(res, [304])))
     return result
+  }
+
+  #call(method: keyof Below, args: readonly unknown[]): unknown {
+    const wasBelow = this.#isBelow
+    // The head is judged wherever it is written from.
+    this.#isBelow = method !== 'writeHead' || wasBelow
+    try {
+      return this.#below[method].apply(this.#res, [...args])
+    } finally {
+      this.#isBelow = wasBelow
+    }
   }
 
   /** Takes back what a failing handler has set. */
@@ -185,6 +210,18 @@ export class Wire {
     for (let i = 0; i < this.standing.length; i += 2) res.appendHeader(this.standing[i]!, this.standing[i + 1]!)
   }
 
+  /** The visitor has been answered; a handler that comes late must neither be heard nor stumble over that. */
+  #deafen(): void {
+    this.#mode = 'deaf'
+    const res = this.#res as unknown as Record<string, unknown>
+    for (const method of ['setHeader', 'setHeaders', 'appendHeader']) res[method] = () => this.#res
+    for (const method of ['removeHeader', 'flushHeaders', 'writeContinue', 'writeEarlyHints', 'writeProcessing']) {
+      res[method] = () => undefined
+    }
+    // An error handler that finds the head sent would cut the connection.
+    Object.defineProperty(this.#res, 'headersSent', { value: false, configurable: true })
+  }
+
   /** Nothing that the cache does wrong may reach a visitor: a tap that throws is cut off. */
   #safely<T>(act: () => T): T | undefined {
     try {
@@ -192,22 +229,25 @@ export class Wire {
     } catch {
       const broken = this.tap
       this.tap = INERT
-      if (broken !== INERT) this.#safely(() => broken.onClose())
+      if (broken !== INERT) this.#safely(() => broken.onClose(true))
       return undefined
     }
   }
 }
 
-const PASS: HeadPlan = { kind: 'pass', fields: [] }
+/** The head goes out as it is. */
+export const PASS: HeadPlan = { kind: 'pass', fields: [] }
 
 /** Hears nothing, changes nothing. */
 export const INERT: Tap = {
   isCapturing: false,
+  hasConditions: false,
   onHead: () => PASS,
   onHeadWritten: () => undefined,
   onHeadRefused: () => undefined,
-  standInFor: () => undefined,
-  onChunk: () => true,
+  onHeadDelayed: () => undefined,
+  mayReplace: () => false,
+  onChunk: () => undefined,
   onEnd: () => undefined,
   onClose: () => undefined,
 }

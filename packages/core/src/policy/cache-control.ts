@@ -9,30 +9,14 @@ const isTokenCode = (code: number): boolean =>
   (code > 0x20 && code < 0x7f && "!#$%&'*+.^_`|~".includes(String.fromCharCode(code)))
 
 /**
- * Reads Cache-Control (RFC 9111 §5.2) in one pass over the string. It fails closed: junk behind a directive's name
- * does not hide the directive (`no-store;x` is no-store), and nothing inside a quoted string is one. Of a numeric
- * directive that occurs twice the smaller value counts (§4.2.1 asks for the first or for stale).
+ * Reads Cache-Control (RFC 9111 §5.2), each line by itself, in one pass. It fails closed: whatever is no token separates
+ * directives as a comma does, so that junk hides none (`no-store;x`, `max-age=60 private`), and a quote that is never
+ * closed is junk. Nothing inside a closed string is a directive. Of a numeric directive that occurs twice the smaller
+ * value counts (§4.2.1 asks for the first or for stale).
  */
-export function parseCacheControl(value: string): Directives {
+export function parseCacheControl(lines: readonly string[]): Directives {
   const directives = new Map<string, string>()
-  let at = 0
-  while (at < value.length) {
-    while (isSpace(value, at)) at += 1
-    const start = at
-    while (at < value.length && isTokenCode(value.charCodeAt(at))) at += 1
-    const name = value.slice(start, at).toLowerCase()
-    while (isSpace(value, at)) at += 1
-    let argument = ''
-    if (value[at] === '=') {
-      at += 1
-      while (isSpace(value, at)) at += 1
-      const begin = at
-      at = endOfArgument(value, at)
-      argument = unquote(value.slice(begin, at))
-    }
-    if (name !== '') directives.set(name, merge(directives.get(name), argument))
-    at = nextMember(value, at, start)
-  }
+  for (const line of lines) readLine(line, directives)
   return directives
 }
 
@@ -49,39 +33,60 @@ export function deltaMs(argument: string): number {
   return /^\d+$/.test(argument) ? Math.min(Number(argument), MAX_DELTA_SECONDS) * 1000 : 0
 }
 
-function merge(earlier: string | undefined, argument: string): string {
-  if (earlier === undefined) return argument
-  return deltaMs(earlier) <= deltaMs(argument) ? earlier : argument
+function readLine(line: string, directives: Map<string, string>): void {
+  let at = 0
+  // Once a quote is never closed, no later one is either, or the parser would look for its end again and again.
+  let lastQuote = line.length
+  const skipString = (from: number): number => {
+    const end = from < lastQuote ? endOfString(line, from) : undefined
+    if (end === undefined) lastQuote = Math.min(lastQuote, from)
+    return end ?? from + 1
+  }
+  while (at < line.length) {
+    if (line[at] === '"') at = skipString(at)
+    const start = at
+    while (at < line.length && isTokenCode(line.charCodeAt(at))) at += 1
+    if (at === start) {
+      at += line[at] === '"' ? 0 : 1
+      continue
+    }
+    const name = line.slice(start, at).toLowerCase()
+    const equals = skipSpace(line, at)
+    let argument = ''
+    if (line[equals] === '=') {
+      const begin = skipSpace(line, equals + 1)
+      at = line[begin] === '"' ? skipString(begin) : endOfToken(line, begin)
+      argument = unquote(line.slice(begin, at))
+    }
+    const earlier = directives.get(name)
+    directives.set(name, earlier === undefined ? argument : smaller(earlier, argument))
+  }
 }
 
-function isSpace(value: string, at: number): boolean {
-  return value[at] === ' ' || value[at] === '\t'
-}
+const smaller = (one: string, other: string): string => (deltaMs(one) <= deltaMs(other) ? one : other)
 
-function endOfArgument(value: string, from: number): number {
-  if (value[from] === '"') return endOfString(value, from)
+function skipSpace(line: string, from: number): number {
   let at = from
-  while (at < value.length && value[at] !== ',' && value[at] !== '"' && !isSpace(value, at)) at += 1
+  while (line[at] === ' ' || line[at] === '\t') at += 1
   return at
 }
 
-/** One past the closing quote, or the end of the value where none comes. */
-function endOfString(value: string, from: number): number {
-  for (let at = from + 1; at < value.length; at += 1) {
-    if (value[at] === '\\') at += 1
-    else if (value[at] === '"') return at + 1
+function endOfToken(line: string, from: number): number {
+  let at = from
+  while (at < line.length && isTokenCode(line.charCodeAt(at))) at += 1
+  return at
+}
+
+/** One past the closing quote; undefined where none comes. */
+function endOfString(line: string, from: number): number | undefined {
+  for (let at = from + 1; at < line.length; at += 1) {
+    if (line[at] === '\\') at += 1
+    else if (line[at] === '"') return at + 1
   }
-  return value.length
+  return undefined
 }
 
 function unquote(argument: string): string {
   if (!argument.startsWith('"')) return argument
   return argument.slice(1, argument.endsWith('"') && argument.length > 1 ? -1 : undefined).replaceAll(/\\(.)/g, '$1')
-}
-
-/** The place behind the next comma that stands outside a string. Always beyond `start`, so that parsing ends. */
-function nextMember(value: string, from: number, start: number): number {
-  let at = from
-  while (at < value.length && value[at] !== ',') at = value[at] === '"' ? endOfString(value, at) : at + 1
-  return Math.max(at, start) + 1
 }

@@ -2,7 +2,7 @@
 export type Handling =
   | { readonly hit: true; readonly ttl: number }
   | {
-      readonly fwd: 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'stale'
+      readonly fwd: 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'stale' | 'request'
       readonly fwdStatus?: number | undefined
       readonly stored?: boolean | undefined
       readonly collapsed?: boolean | undefined
@@ -29,5 +29,6 @@ export function cacheStatus(name: string, handling: Handling, key?: string): str
 export const WARNINGS = {
   stale: '110 - "Response is Stale"',
   revalidationFailed: '111 - "Revalidation Failed"',
+  heuristic: '113 - "Heuristic Expiration"',
   disconnected: '112 - "Disconnected Operation"',
 } as const

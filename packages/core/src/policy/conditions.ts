@@ -16,8 +16,9 @@ export function isNotModified(fields: FieldLines, headers: IncomingHttpHeaders, 
   const since = headers['if-modified-since']
   if (since === undefined) return false
   const sinceAt = parseHttpDate(since, now)
-  const lastModified = valueOf(fields, 'last-modified')
-  const modifiedAt = lastModified === undefined ? undefined : parseHttpDate(lastModified, now)
+  // Without a Last-Modified, the date of origination says as much (RFC 9111 §4.3.2).
+  const modified = valueOf(fields, 'last-modified') ?? valueOf(fields, 'date')
+  const modifiedAt = modified === undefined ? undefined : parseHttpDate(modified, now)
   return sinceAt !== undefined && modifiedAt !== undefined && modifiedAt <= sinceAt
 }
 

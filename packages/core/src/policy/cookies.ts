@@ -24,7 +24,7 @@ export function readCookies(rule: CookieRule, header: string | undefined): Cooki
     .toSorted()
     .flatMap((name) => pairs.filter((pair) => nameOf(pair) === name))
     .join('; ')
-  return { bypass: false, keyed, hides: keyed !== header }
+  return { bypass: false, keyed, hides: keyed === '' || keyed !== header }
 }
 
 function nameOf(pair: string): string {

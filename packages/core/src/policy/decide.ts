@@ -13,8 +13,6 @@ const CLOCK_TOLERANCE_MS = 1000
 export interface Stored {
   readonly freshness: Freshness
   readonly receivedAt: number
-  /** Since a soft purge: stale from that moment on, whatever its lifetime says. */
-  readonly expiredByPurge: boolean
   readonly authorized: boolean
 }
 
@@ -24,8 +22,9 @@ export function decide(stored: Stored, request: { readonly authorized: boolean }
   const { freshUntil, staleUntil, errorUntil } = stored.freshness
   // A response from the future was stored before the clock went back: nobody knows how old it is.
   const timeKnown = now >= stored.receivedAt - CLOCK_TOLERANCE_MS
-  if (now < freshUntil && timeKnown && !stored.expiredByPurge) return 'fresh'
+  if (now < freshUntil && timeKnown) return 'fresh'
   // A background refresh carries no Authorization and would get a 401: such a visitor renders in the foreground.
-  if (now < staleUntil && !request.authorized) return 'stale'
-  return now < errorUntil ? 'error-only' : 'unusable'
+  // Without a window behind it, what is not known to be fresh is not stale but unusable.
+  if (now < staleUntil && staleUntil > freshUntil && !request.authorized) return 'stale'
+  return now < errorUntil && errorUntil > freshUntil ? 'error-only' : 'unusable'
 }

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 import { type Directives, directiveMs, parseCacheControl } from './cache-control.ts'
 import type { Decision } from './decide.ts'
-import { type FieldLines, valueOf } from './fields.ts'
+import { type FieldLines, valuesOf } from './fields.ts'
 import { type Freshness, currentAge } from './freshness.ts'
 
 /** What a client asks of caches on the way (RFC 9111 §5.2.1); read only where the route allows it. */
@@ -16,7 +16,7 @@ export interface Demands {
 export function readDemands(headers: IncomingHttpHeaders): Demands | undefined {
   const value = headers['cache-control'] ?? headers.pragma
   if (value === undefined) return undefined
-  const directives = parseCacheControl(value)
+  const directives = parseCacheControl([value])
   return { noStore: directives.has('no-store'), onlyIfCached: directives.has('only-if-cached'), directives }
 }
 
@@ -40,6 +40,6 @@ export function meets(
 }
 
 function isNeverStale(fields: FieldLines): boolean {
-  const directives = parseCacheControl(valueOf(fields, 'cache-control') ?? '')
+  const directives = parseCacheControl(valuesOf(fields, 'cache-control'))
   return ['must-revalidate', 'proxy-revalidate', 'no-cache', 's-maxage'].some((name) => directives.has(name))
 }

@@ -2,7 +2,7 @@ import { parseDictionary } from 'structured-headers'
 
 import type { Rules } from '../settings.ts'
 import { type Directives, parseCacheControl } from './cache-control.ts'
-import { type FieldLines, valueOf } from './fields.ts'
+import { type FieldLines, valueOf, valuesOf } from './fields.ts'
 
 /** What a response tells caches like this one. */
 export interface CacheDirectives {
@@ -21,7 +21,7 @@ export function directivesOf(fields: FieldLines, rules: Rules): CacheDirectives 
     const directives = value === undefined ? undefined : parseTargeted(value)
     if (directives !== undefined) return { directives, isTargeted: true }
   }
-  return { directives: parseCacheControl(valueOf(fields, 'cache-control') ?? ''), isTargeted: false }
+  return { directives: parseCacheControl(valuesOf(fields, 'cache-control')), isTargeted: false }
 }
 
 /** A Dictionary of structured fields, strictly: what is invalid as a whole is as if it were not there (RFC 9213 §2.1). */

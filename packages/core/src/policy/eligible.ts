@@ -1,5 +1,5 @@
 import type { Rules } from '../settings.ts'
-import { type RequestHead, valuesOf } from './fields.ts'
+import { MAX_CONTENT_BYTES, type RequestHead, valuesOf } from './fields.ts'
 
 /** URLs longer than this are nobody's page; keys and memory are not for them. */
 const MAX_TARGET_LENGTH = 8192
@@ -13,18 +13,23 @@ const OVERRIDES = ['x-original-url', 'x-rewrite-url', 'x-http-method-override', 
  */
 export function bypassReason(request: RequestHead, rules: Rules): string | undefined {
   const { headers, method, target } = request
-  if (method !== 'GET' && method !== 'HEAD') return 'method'
-  if (hasBody(request)) return 'body'
+  const isQuery = method === 'QUERY' && rules.queryMethod
+  if (method !== 'GET' && method !== 'HEAD' && !isQuery) return 'method'
+  if (isQuery ? !hasKnownContent(request) : hasBody(request)) return 'body'
   if (headers.upgrade !== undefined) return 'upgrade'
   if (!target.startsWith('/')) return 'target'
   if (target.length > MAX_TARGET_LENGTH) return 'url-length'
   if (headers.host !== undefined && valuesOf(request.rawHeaders, 'host').length > 1) return 'host'
   if (OVERRIDES.some((name) => headers[name] !== undefined)) return 'override'
   if (rules.credentials.some((name) => headers[name] !== undefined)) return 'credential'
-  if (headers.range !== undefined || headers['if-range'] !== undefined) return 'range'
   if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined) return 'condition'
-  if (headers.accept?.includes('text/event-stream') === true) return 'event-stream'
+  if (headers.accept?.toLowerCase().includes('text/event-stream') === true) return 'event-stream'
   return undefined
+}
+
+/** The content of a QUERY is a part of its key, if it is short and its length is known. */
+function hasKnownContent({ headers }: RequestHead): boolean {
+  return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= MAX_CONTENT_BYTES
 }
 
 function hasBody({ headers }: RequestHead): boolean {

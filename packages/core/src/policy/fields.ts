@@ -17,7 +17,12 @@ export interface RequestHead {
   readonly rewritten: string | undefined
   readonly headers: IncomingHttpHeaders
   readonly rawHeaders: readonly string[]
+  /** The content of a QUERY (RFC 10008), once it has been read. */
+  readonly content?: Buffer | undefined
 }
+
+/** The content of a QUERY is read into memory before it is answered; a larger one is not for the cache. */
+export const MAX_CONTENT_BYTES: number = 64 * 1024
 
 /** All values of a field, in order. `name` is lower-case. */
 export function valuesOf(fields: FieldLines, name: string): string[] {
@@ -28,6 +33,15 @@ export function valuesOf(fields: FieldLines, name: string): string[] {
   return values
 }
 
+/** The fields but for those of this name. */
+export function withoutField(fields: FieldLines, name: string): string[] {
+  const others: string[] = []
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i]!.toLowerCase() !== name) others.push(fields[i]!, fields[i + 1]!)
+  }
+  return others
+}
+
 /** The combined value of a field (RFC 9110 §5.3), or undefined where it is absent. */
 export function valueOf(fields: FieldLines, name: string): string | undefined {
   const values = valuesOf(fields, name)
@@ -35,7 +49,22 @@ export function valueOf(fields: FieldLines, name: string): string | undefined {
 }
 
 /** Of these, Node keeps only the first line in `headers`; a handler that reads `rawHeaders` sees them all. */
-const KEPT_ONCE = new Set(['user-agent', 'referer', 'from', 'max-forwards', 'content-type', 'age', 'etag', 'expires'])
+const KEPT_ONCE = new Set([
+  'user-agent',
+  'referer',
+  'from',
+  'max-forwards',
+  'content-type',
+  'age',
+  'etag',
+  'expires',
+  'server',
+  'location',
+  'retry-after',
+  'last-modified',
+  'if-modified-since',
+  '__proto__',
+])
 
 /** The combined value of a request header, every line of it; null where it is absent, which is not the empty value. */
 export function requestValue(request: RequestHead, name: string): string | null {
@@ -74,7 +103,6 @@ export function unstoredFields(fields: FieldLines, omit: readonly string[]): (na
     // Framing and Age are made anew for every response; ours is not to be mistaken for the app's.
     name === 'content-length' ||
     name === 'age' ||
-    name === 'cache-status' ||
     HOP_BY_HOP.has(name) ||
     named.has(name) ||
     exact.has(name) ||

@@ -1,7 +1,14 @@
 import { type FieldLines, valueOf } from './fields.ts'
 
 /** What describes the stored bytes, and not the answer that they are still good (RFC 9111 §3.2). */
-const OF_THE_BODY = new Set(['content-length', 'content-encoding', 'content-range', 'transfer-encoding'])
+const OF_THE_BODY = new Set([
+  'content-length',
+  'content-encoding',
+  'content-range',
+  'content-md5',
+  'content-digest',
+  'transfer-encoding',
+])
 
 /**
  * The fields of a stored response after a 304: each field of the answer replaces the stored ones of its name

@@ -12,8 +12,9 @@ export interface RequestKey {
   /** Every part with its length before it: no two different requests have the same. */
   readonly full: string
   readonly scheme: 'http' | 'https'
-  /** Host as sent. */
+  /** Host as sent; '' where there is none, which is not an empty one. */
   readonly host: string
+  readonly hasHost: boolean
   /** The raw path. */
   readonly path: string
   /** The keyed query with its `?`, or ''. */
@@ -23,6 +24,11 @@ export interface RequestKey {
   readonly configured: Selecting
   /** The Cookie header made of the keyed cookies, or ''. */
   readonly cookies: string
+  /** Of a QUERY: its content, and the fields that say what that is (RFC 10008 §2). */
+  readonly content: Buffer | undefined
+  readonly contentFields: Selecting
+  /** What the handler sees instead of the target, where something outside has rewritten it. */
+  readonly rewritten: string | undefined
   /** Whether the request carries query parameters or cookies that the key does not cover: a handler must not see them in a render that is stored. */
   readonly hides: boolean
 }
@@ -40,16 +46,34 @@ export function keyOf(
   const query = keyedQuery(rules.query, rawQuery)
   const scheme = request.secure ? 'https' : 'http'
   const host = request.headers.host ?? ''
+  const hasHost = request.headers.host !== undefined
   const origin = originFields(request)
-  const configured = rules.vary.length === 0 ? NONE : rules.vary.flatMap((name) => [name, requestValue(request, name)])
-  let full = `${scheme}:${sized(host)}${sized(path)}${sized(query)}`
+  const configured = rules.vary.length === 0 ? NONE : selectedBy(rules.vary, request)
+  const hides = cookies.hides || hidesQuery(rules.query, rawQuery, query)
+  const { content } = request
+  const rewritten = request.rewritten === undefined ? undefined : keyedTarget(request.rewritten, rules)
+  const contentFields = content === undefined ? NONE : selectedBy(CONTENT_FIELDS, request)
+  const identity = { scheme, host, hasHost, path, query, origin, configured, cookies: cookies.keyed } as const
+  const parts = { ...identity, content, contentFields, rewritten } as const
+  return { ...parts, full: fullKey(parts), hides }
+}
+
+/** The same key with another query. */
+export function withQuery(key: RequestKey, query: string): RequestKey {
+  const { full: _full, ...parts } = { ...key, query }
+  return { ...parts, full: fullKey(parts) }
+}
+
+function fullKey(parts: Omit<RequestKey, 'full' | 'hides'>): string {
+  const { scheme, host, hasHost, path, query, origin, configured, cookies, rewritten, content, contentFields } = parts
+  let full = `${scheme}:${hasHost ? sized(host) : '-'}${sized(path)}${sized(query)}`
   if (origin.length > 0) full += `o${sizedAll(origin)}`
   if (configured.length > 0) full += `v${sizedAll(configured)}`
   // Values of cookies are secrets: keys are shown and stored, so they hold a digest.
-  if (cookies.keyed !== '') full += `c${digest(cookies.keyed)}`
-  if (request.rewritten !== undefined) full += `r${sized(request.rewritten)}`
-  const hides = cookies.hides || hidesQuery(rules.query, rawQuery, query)
-  return { full, scheme, host, path, query, origin, configured, cookies: cookies.keyed, hides }
+  if (cookies !== '') full += `c${digest(cookies)}`
+  if (rewritten !== undefined) full += `r${sized(rewritten)}`
+  if (content !== undefined) full += `q${digest(content)}${sizedAll(contentFields)}`
+  return full
 }
 
 /** The full key of one variant: the request's key and the values of the response's own selecting headers. */
@@ -72,12 +96,22 @@ export function storeKey(namespace: string, host: string, path: string, full: st
 }
 
 const NONE: Selecting = []
+/** What is hidden of the target is hidden of what became of it. */
+function keyedTarget(target: string, { query }: Rules): string {
+  const mark = target.indexOf('?')
+  return mark === -1 ? target : target.slice(0, mark) + keyedQuery(query, target.slice(mark))
+}
+
+const CONTENT_FIELDS = ['content-type', 'content-encoding', 'content-language']
+
+const selectedBy = (names: readonly string[], request: RequestHead): Selecting =>
+  names.flatMap((name) => [name, requestValue(request, name)])
 
 const sized = (part: string): string => `${part.length}:${part}`
 const sizedAll = (parts: readonly (string | null)[]): string =>
   `${parts.length}:${parts.map((part) => (part === null ? '-' : sized(part))).join('')}`
 
-const digest = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 27)
+const digest = (text: string | Buffer): string => createHash('sha256').update(text).digest('base64url').slice(0, 27)
 
 /** What Redis, globs, hash tags and terminals take for something else becomes %xx. */
 const escape = (text: string): string =>

@@ -63,7 +63,9 @@ function forwardedOrigin(value: string): string {
       const name = match[1]!.toLowerCase()
       if (name === 'host' || name === 'proto') kept.push(`${name}=${match[2]!}`)
     }
-    if (kept.length > 0) elements.push(kept.join(';'))
+    elements.push(kept.length > 0 ? kept.join(';') : UNKNOWN)
   }
-  return elements.join(', ')
+  return elements.every((element) => element === UNKNOWN) ? '' : elements.join(', ')
 }
+
+const UNKNOWN = 'for=unknown'

@@ -1,6 +1,7 @@
 import { invalidSelector } from '../errors.ts'
 import type { QueryRule } from '../options.ts'
 import type { Selector } from '../types.ts'
+import { canonicalQuery, parseSearchRule } from './no-vary-search.ts'
 import { keyedQuery } from './query.ts'
 
 /** What a stored response is known by when something is purged. */
@@ -13,6 +14,8 @@ export interface Place {
   /** The keyed query, and the rule that made it so: a purge's raw query goes through the same rule. */
   readonly query: string
   readonly queryRule: QueryRule
+  /** Its No-Vary-Search, where that is honoured. */
+  readonly search: string | undefined
   readonly route: string | undefined
   readonly tags: readonly string[]
 }
@@ -20,7 +23,7 @@ export interface Place {
 /** A selector that has been read: ready to be matched, and fit to be stored as JSON. */
 export type ReadSelector =
   | { readonly kind: 'url' | 'prefix'; readonly host: string | undefined; readonly path: string }
-  | { readonly kind: 'route' | 'tag'; readonly name: string }
+  | { readonly kind: 'route' | 'tag'; readonly name: string; readonly host?: string | undefined }
   | { readonly kind: 'all' }
 
 /** Reads a selector; throws CACHEBACK_INVALID_SELECTOR. */
@@ -48,16 +51,22 @@ export function selects(selector: ReadSelector, place: Place): boolean {
     case 'route':
       return place.route === selector.name
     case 'tag':
-      return place.tags.includes(selector.name)
+      return isHost(selector.host, place) && place.tags.includes(selector.name)
     case 'prefix':
       return isHost(selector.host, place) && (place.path + place.query).startsWith(selector.path)
     case 'url': {
       const mark = selector.path.indexOf('?')
       const path = mark === -1 ? selector.path : selector.path.slice(0, mark)
       const query = mark === -1 ? '' : selector.path.slice(mark)
-      return isHost(selector.host, place) && place.path === path && keyedQuery(place.queryRule, query) === place.query
+      return isHost(selector.host, place) && place.path === path && isSameQuery(place, query)
     }
   }
+}
+
+function isSameQuery({ queryRule, query, search }: Place, rawQuery: string): boolean {
+  const keyed = keyedQuery(queryRule, rawQuery)
+  const rule = search === undefined ? undefined : parseSearchRule(search)
+  return rule === undefined ? keyed === query : canonicalQuery(rule, keyed) === canonicalQuery(rule, query)
 }
 
 const isHost = (host: string | undefined, place: Place): boolean => host === undefined || place.hosts.includes(host)

@@ -6,6 +6,7 @@ export type Selecting = readonly (string | null)[]
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]{1,100}$/
 const MAX_NAMES = 32
+const MAX_VALUE_LENGTH = 1024
 
 /** What a response's Vary asks for: names in lower-case, sorted; or why the response cannot be stored. */
 export function readVary(fields: FieldLines, rules: Rules): { names: readonly string[] } | { reason: string } {
@@ -36,12 +37,35 @@ function coversCookies({ cookies }: Rules): boolean {
 }
 
 export function selectingOf(names: readonly string[], request: RequestHead): Selecting {
+  return names.flatMap((name) => [name, selectingValue(request, name)])
+}
+
+/** The same headers as the visitor has sent them: what a render is to carry. */
+export function carriedOf(names: readonly string[], request: RequestHead): Selecting {
   return names.flatMap((name) => [name, requestValue(request, name)])
+}
+
+/**
+ * A selecting header as it is compared (RFC 9111 §4.1 allows what cannot change its meaning): white space around the
+ * members of a list and empty members are nothing (RFC 9110 §5.6.1), and language ranges have no case (RFC 4647 §2).
+ */
+function selectingValue(request: RequestHead, name: string): string | null {
+  const value = requestValue(request, name)
+  // A quoted string may hold commas and spaces that count.
+  if (value === null || value.includes('"')) return value
+  const members = value.split(',').map((member) => member.trim())
+  const list = members.length === 1 ? members[0]! : members.filter((member) => member !== '').join(',')
+  return name === 'accept-language' ? list.toLowerCase() : list
+}
+
+/** Whether a response was selected by a header so long that keeping it would cost more than rendering it again. */
+export function isSelectingTooLong(selecting: Selecting): boolean {
+  return selecting.some((value) => value !== null && value.length > MAX_VALUE_LENGTH)
 }
 
 export function isSelectedBy(selecting: Selecting, request: RequestHead): boolean {
   for (let i = 0; i < selecting.length; i += 2) {
-    if (requestValue(request, selecting[i]!) !== selecting[i + 1]) return false
+    if (selectingValue(request, selecting[i]!) !== selecting[i + 1]) return false
   }
   return true
 }

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+
 import type { BackOff } from '../engine/back-off.ts'
 import type { RefreshQueue } from '../engine/refresh-queue.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
@@ -9,6 +11,7 @@ import type { Visit } from '../node/visit.ts'
 import type { Wire } from '../node/wire.ts'
 import type { Passage } from './passage.ts'
 import { isFailure } from '../policy/storable.ts'
+import { carriedOf, namesOf } from '../policy/vary.ts'
 import type { Services } from './services.ts'
 import { type RenderPlan, Ticket } from './ticket.ts'
 
@@ -19,6 +22,14 @@ export interface DetachedOutcome {
   readonly isWhole: boolean
   /** Whether the request came as far as the cache. */
   readonly reached: boolean
+}
+
+/** What may be seen of a detached render from outside. */
+export interface RenderObserver {
+  /** It has come to the cache. */
+  readonly onReached?: (visit: Visit, wire: Wire) => void
+  /** Its response arrives, to be thrown away; pausing it slows the app down. */
+  readonly onResponse?: (response: IncomingMessage) => void
 }
 
 /** Renders that are detached from any visitor: refreshes behind his back, and fills that must not see all of him. */
@@ -69,8 +80,10 @@ export class Background {
       journal.note('refresh-failed', () => ({ ...library.describe(response), reason: 'no-renderer' }))
       return
     }
-    const request = renderRequest(passage.key, response.parts.selecting, renderedFor(passage))
-    const plan = planOf(passage)
+    const source = renderedFor(passage)
+    const carried = carriedOf(namesOf(response.parts.selecting), passage.request)
+    const request = renderRequest(passage.key, carried, source, response.validators)
+    const plan = { ...planOf(passage, response), isRefresh: true }
     const isQueued = this.#runClean(() =>
       this.#queue.add(variant, (signal) => this.#refresh(plan, request, target, response, signal)),
     )
@@ -92,10 +105,10 @@ export class Background {
     target: RenderTarget,
     listener: FillListener,
     signal: AbortSignal,
-    onReached?: (visit: Visit, wire: Wire) => void,
+    seen: RenderObserver = {},
   ): Promise<DetachedOutcome> {
-    const ticket = new Ticket(this.#services, plan, request, listener, onReached)
-    const isWhole = await this.#runClean(() => this.#renderer.render(target, request, ticket, signal))
+    const ticket = new Ticket(this.#services, plan, request, listener, seen.onReached)
+    const isWhole = await this.#runClean(() => this.#renderer.render(target, request, ticket, signal, seen.onResponse))
     return { result: ticket.result, isWhole, reached: ticket.reached }
   }
 
@@ -124,13 +137,12 @@ export class Background {
     const flight = flights.get(flightKey) === undefined ? flights.lead(flightKey) : undefined
     const startedAt = settings.monotonicNow()
     const outcome = await this.renderDetached(plan, request, target, BY_ITSELF, signal)
-    if (this.#isClosed) return
-    this.#conclude(response, outcome, settings.monotonicNow() - startedAt)
+    if (!this.#isClosed) this.#conclude(response, outcome, settings.monotonicNow() - startedAt)
     if (flight === undefined) return
     const { result } = outcome
     if (result?.kind === 'stored') {
-      flights.land(flightKey, flight, { kind: 'stored', response: result.response }, result.written)
-    } else if (!flight.handOver()) {
+      flights.land(flightKey, flight, { kind: 'stored', response: result.response }, library.visible(result.written))
+    } else {
       flights.land(flightKey, flight, { kind: 'released' })
     }
   }
@@ -172,7 +184,13 @@ const BY_ITSELF: FillListener = {
 
 const statusOf = (result: FillResult | undefined): number => (result?.kind === 'unstorable' ? result.status : 0)
 
-export const planOf = ({ key, route, rules, authorized }: Passage): RenderPlan => ({ key, route, rules, authorized })
+export const planOf = ({ key, route, rules, authorized }: Passage, validated?: StoredResponse): RenderPlan => ({
+  key,
+  route,
+  rules,
+  authorized,
+  validated,
+})
 
 export const renderedFor = ({ request, visit }: Passage): RenderedFor => ({
   head: request,

@@ -1,44 +1,52 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 
-import { type Background, type DetachedOutcome, planOf, renderedFor } from './background.ts'
-import { hasNoContent, storedFields } from '../engine/stored-response.ts'
-import type { Foreground, Led, Miss } from './foreground.ts'
+import { type StoredResponse, hasNoContent, storedFields } from '../engine/stored-response.ts'
 import type { FillListener, FillResult } from '../node/fill.ts'
 import { withoutContentFields } from '../node/head.ts'
+import { outletOf } from '../node/outlet.ts'
 import { headOf, renderRequest } from '../node/render-request.ts'
 import type { RenderTarget } from '../node/renderer.ts'
-import { outletOf } from '../node/serve.ts'
-import type { Outcome, Visit } from '../node/visit.ts'
-import { type HeadPlan, INERT, type Wire } from '../node/wire.ts'
+import type { Outcome } from '../node/visit.ts'
+import { type HeadPlan, INERT, PASS } from '../node/wire.ts'
 import { isNotModified } from '../policy/conditions.ts'
-import { type FieldLines, type RequestHead, requestValue, valueOf } from '../policy/fields.ts'
+import { type FieldLines, type RequestHead, valueOf } from '../policy/fields.ts'
 import { type Head, type Storable, mayStandInFor } from '../policy/storable.ts'
-import { selectingOf } from '../policy/vary.ts'
+import { carriedOf, isSelectedBy, namesOf, selectingOf } from '../policy/vary.ts'
+import { type Background, type DetachedOutcome, planOf, renderedFor } from './background.ts'
+import type { Foreground, Led, Miss } from './foreground.ts'
 import type { Services } from './services.ts'
 
-/** Renders with ever more selecting headers: once without, once with those that the response has named, once more. */
+/** Renders with ever more selecting headers: with those that are known, with those that the response has named, once more. */
 const MAX_RENDERS = 3
 
-const PASS: HeadPlan = { kind: 'pass', fields: [] }
+/** One render of the fill. */
+interface Render {
+  readonly abort: AbortController
+  readonly request: RequestHead
+  /** What stood on its response before the cache: it belongs to the render, and not to the page. */
+  standing: FieldLines
+  head: Head | undefined
+  /** The other end, from which the app's bytes are read and thrown away. */
+  response: IncomingMessage | undefined
+}
 
 /**
  * A miss whose request carries what the handler must not see in a shared render (unkeyed parameters, cookies; with
  * `sealed` anything unkeyed). It is rendered detached, like a refresh, and streamed to the visitor. If the head may not
  * be stored it is thrown away, and the visitor's own request goes to the handler after all.
  */
-export class DetachedFill implements FillListener {
+export class DetachedFill {
   readonly #services: Services
   readonly #background: Background
   readonly #foreground: Foreground
   readonly #miss: Miss
   readonly #led: Led | undefined
   readonly #target: RenderTarget
-  /** waiting for a head; streaming one; decided otherwise. */
+  /** waiting for a head that may be stored; streaming what follows; decided: the visitor gets something else. */
   #state: 'waiting' | 'streaming' | 'decided' = 'waiting'
-  #abort = new AbortController()
+  #render: Render | undefined
   #renders = 0
-  #request: RequestHead | undefined
-  #rendered: { readonly res: ServerResponse; readonly standing: FieldLines } | undefined
+  #hasLanded = false
   #isHeadless = false
   #resolve: (outcome: Outcome) => void = () => undefined
   #stopClock: () => void = () => undefined
@@ -60,97 +68,145 @@ export class DetachedFill implements FillListener {
   }
 
   start(): Promise<Outcome> {
+    const { passage, validated } = this.#miss
+    const known = this.#services.library.newestVary(passage.key.full)
     return new Promise((resolve) => {
       this.#resolve = resolve
       this.#stopClock = this.#foreground.startClock(this.#miss, () => this.#timeOut())
-      this.#render([])
+      passage.visit.res.once('close', () => this.#visitorLeft())
+      this.#begin(validated === undefined ? known : namesOf(validated.parts.selecting))
     })
   }
 
-  onResult(result: FillResult): void {
-    // A render that was begun anew, or that a deadline has ended, has nothing to say.
-    if (this.#state === 'decided') return
-    if (result.kind === 'broken' && this.#state === 'waiting') return
-    this.#foreground.landed(this.#miss, this.#led, result)
-  }
-
-  onJudged(head: Head, verdict: Storable | { readonly reason: string }): HeadPlan {
-    if (this.#state !== 'waiting') return PASS
-    if ('reason' in verdict) {
-      this.#goOn(verdict.reason, head.status)
-    } else if (this.#lacks(verdict.vary)) {
-      this.#renderAgain(verdict.vary)
-    } else {
-      this.#stream(head)
-    }
-    return PASS
-  }
-
-  onChunk(chunk: unknown, encoding: unknown): boolean {
-    const { res } = this.#miss.passage.visit
-    if (this.#state !== 'streaming' || this.#isHeadless || res.destroyed) return true
-    if (typeof chunk === 'string') return res.write(chunk, (encoding as BufferEncoding | undefined) ?? 'utf8')
-    // The app may use its buffer again once its own response has taken it.
-    return chunk instanceof Uint8Array && chunk.length > 0 ? res.write(Buffer.copyBytesFrom(chunk)) : true
-  }
-
-  onEnd(): void {
-    if (this.#state === 'streaming') this.#miss.passage.visit.res.end()
-  }
-
-  onBroken(): void {
-    if (this.#state === 'streaming') this.#miss.passage.visit.res.destroy()
-  }
-
-  #render(names: readonly string[]): void {
-    const { passage } = this.#miss
+  #begin(names: readonly string[]): void {
+    const { passage, validated } = this.#miss
+    const selecting = carriedOf(names, passage.request)
+    const request = renderRequest(passage.key, selecting, renderedFor(passage), validated?.validators)
+    const abort = new AbortController()
+    const render: Render = { abort, request: headOf(request), standing: [], head: undefined, response: undefined }
     this.#renders += 1
-    this.#abort = new AbortController()
-    const selecting = selectingOf(names, passage.request)
-    const request = renderRequest(passage.key, selecting, renderedFor(passage))
-    this.#request = headOf(request)
-    const { signal } = this.#abort
+    this.#render = render
     this.#background
-      .renderDetached(planOf(passage), request, this.#target, this, signal, (visit, wire) => this.#reached(visit, wire))
-      .then((outcome) => this.#closed(outcome, signal))
+      .renderDetached(planOf(passage, validated), request, this.#target, this.#listenerOf(render), abort.signal, {
+        onReached: (_visit, wire) => {
+          render.standing = wire.standing
+        },
+        onResponse: (response) => {
+          render.response = response
+          this.#pace()
+        },
+      })
+      .then((outcome) => this.#closed(render, outcome))
       .catch(() => this.#goOn('aborted', 0))
   }
 
-  #reached(visit: Visit, wire: Wire): void {
-    this.#rendered = { res: visit.res, standing: wire.standing }
+  /** What one render tells; a render that has been begun anew is heard no more. */
+  #listenerOf(render: Render): FillListener {
+    const isHeard = (): boolean => this.#render === render
+    return {
+      onResult: (result) => isHeard() && this.#land(result),
+      onJudged: (head, verdict) => {
+        render.head = head
+        if (isHeard() && this.#state === 'waiting') this.#judged(verdict, head)
+        return PASS
+      },
+      // Only now have the layers outside the cache had their say.
+      onWritten: (reason) => {
+        if (!isHeard() || this.#state !== 'waiting') return
+        if (reason === undefined) this.#stream(render)
+        else this.#goOn(reason, render.head?.status ?? 0)
+      },
+      onFreshened: (response, isStored) => (isHeard() ? this.#freshened(response, isStored) : PASS),
+      onChunk: (chunk, encoding) => {
+        if (isHeard() && this.#state === 'streaming') this.#pass(chunk, encoding)
+      },
+      onEnd: () => {
+        // All has been passed on; the other end need not wait for the visitor to have read it.
+        render.response?.resume()
+        if (isHeard() && this.#state === 'streaming') this.#miss.passage.visit.res.end()
+      },
+      onBroken: () => {
+        if (isHeard() && this.#state === 'streaming') this.#miss.passage.visit.res.destroy()
+      },
+    }
+  }
+
+  /** Tells the followers, once. A visitor of ours never leaves: whatever broke was broken by the app. */
+  #land(result: FillResult): void {
+    if (this.#hasLanded) return
+    this.#hasLanded = true
+    this.#foreground.landed(
+      this.#miss,
+      this.#led,
+      result.kind === 'broken' ? { ...result, visitorLeft: false } : result,
+    )
+    // Uncaptured from here on: the visitor's own pace rules, and without him there is nobody to read it.
+    if (result.kind !== 'stored' && this.#miss.passage.visit.res.destroyed) this.#render?.abort.abort()
+    this.#pace()
+  }
+
+  #judged(verdict: Storable | { readonly reason: string }, head: Head): void {
+    if ('reason' in verdict) this.#goOn(verdict.reason, head.status)
+    else if (this.#lacks(verdict.vary)) this.#beginAgain(verdict.vary)
   }
 
   /** The response has named selecting headers that this render did not carry as the visitor does. */
   #lacks(names: readonly string[]): boolean {
     const { request } = this.#miss.passage
-    return names.some((name) => requestValue(request, name) !== requestValue(this.#request!, name))
+    return !isSelectedBy(selectingOf(names, request), this.#render!.request)
   }
 
-  #renderAgain(names: readonly string[]): void {
-    this.#abort.abort()
-    if (this.#renders < MAX_RENDERS) this.#render(names)
+  #beginAgain(names: readonly string[]): void {
+    const { abort } = this.#render!
+    if (this.#renders < MAX_RENDERS) this.#begin(names)
     else this.#goOn('vary-unstable', 0)
+    abort.abort()
   }
 
   /** The visitor gets what a hit would give him, as it comes. */
-  #stream(head: Head): void {
-    const { passage } = this.#miss
+  #stream({ head, standing }: Render): void {
+    if (head === undefined) return
+    const { passage, fwd } = this.#miss
     const { visit, request, rules } = passage
     this.#state = 'streaming'
     this.#stopClock()
     const now = this.#services.settings.now()
-    const fields = storedFields(head, rules, this.#rendered!.standing, now)
+    const fields = storedFields(head, rules, standing, now)
     const length = valueOf(head.fields, 'content-length')
     if (length !== undefined && !hasNoContent(head.status)) fields.push('Content-Length', length)
-    const status = this.#services.labels.forwarded(NO_HEAD, rules, { fwd: this.#miss.fwd, stored: true })
+    const status = this.#services.labels.forwarded(NO_HEAD, rules, { fwd, stored: true })
     this.#isHeadless = head.status === 200 && isNotModified(fields, request.headers, now)
     this.#takeVisit()
     const outlet = outletOf(visit.res)
     if (this.#isHeadless) outlet.writeHead(304, 'Not Modified', [...withoutContentFields(fields), ...status])
     else outlet.writeHead(head.status, head.reason ?? STATUS_CODES[head.status] ?? '', [...fields, ...status])
-    // A visitor who reads slowly slows the render down once it is no longer captured.
-    visit.res.on('drain', () => this.#rendered?.res.emit('drain'))
+    visit.res.on('drain', () => this.#render?.response?.resume())
     this.#resolve('answered')
+  }
+
+  #pass(chunk: unknown, encoding: unknown): void {
+    const { res } = this.#miss.passage.visit
+    if (this.#isHeadless || res.destroyed) return
+    if (typeof chunk === 'string') res.write(chunk, (encoding as BufferEncoding | null) ?? 'utf8')
+    // The app may use its buffer again once its own response has taken it.
+    else if (chunk instanceof Uint8Array && chunk.length > 0) res.write(Buffer.copyBytesFrom(chunk))
+    this.#pace()
+  }
+
+  /** While it is captured the render runs at its own pace, and the capture bounds what waits; after that, at the visitor's. */
+  #pace(): void {
+    if (this.#hasLanded && this.#miss.passage.visit.res.writableNeedDrain) this.#render?.response?.pause()
+  }
+
+  #freshened(response: StoredResponse, isStored: boolean): HeadPlan {
+    if (this.#state !== 'waiting') return PASS
+    this.#state = 'decided'
+    this.#stopClock()
+    const { visit, request } = this.#miss.passage
+    this.#takeVisit()
+    this.#foreground.serveFreshened(this.#miss, outletOf(visit.res), response, isStored, request)
+    this.#resolve('answered')
+    return PASS
   }
 
   /** The visitor's own request goes to the handler; or a stored response stands in for a failure. */
@@ -158,35 +214,44 @@ export class DetachedFill implements FillListener {
     if (this.#state !== 'waiting') return
     this.#state = 'decided'
     this.#stopClock()
-    this.#abort.abort()
+    this.#land(reason === 'aborted' ? { kind: 'broken', reason } : { kind: 'unstorable', reason, status })
+    this.#render?.abort.abort()
     const { visit } = this.#miss.passage
-    if (visit.res.destroyed) {
-      this.#resolve(this.#foreground.leave(visit))
-    } else if (this.#miss.standIn !== undefined && mayStandInFor(status)) {
-      this.#standIn(status)
-    } else {
-      this.#resolve(this.#foreground.own(this.#miss, reason))
-    }
+    if (visit.res.destroyed) this.#resolve(this.#foreground.leave(visit))
+    else if (this.#miss.standIn !== undefined && mayStandInFor(status)) this.#standIn(status)
+    else this.#resolve(this.#foreground.own(this.#miss, reason))
   }
 
   #timeOut(): void {
     if (this.#state !== 'waiting') return
     this.#state = 'decided'
-    this.#abort.abort()
-    this.#foreground.landed(this.#miss, this.#led, { kind: 'broken', reason: 'render-timeout' })
+    this.#land({ kind: 'broken', reason: 'render-timeout' })
+    this.#render?.abort.abort()
     this.#standIn(undefined)
   }
 
   #standIn(status: number | undefined): void {
     this.#takeVisit()
-    this.#foreground.serveStandIn(this.#miss, outletOf(this.#miss.passage.visit.res), status, true)
+    const { visit, request } = this.#miss.passage
+    this.#foreground.serveStandIn(this.#miss, outletOf(visit.res), status, request)
     this.#resolve('answered')
   }
 
+  /** Others may wait for the render, so it goes on; but not for ever, and not for nobody. */
+  #visitorLeft(): void {
+    const { abort } = this.#render!
+    if (this.#hasLanded) {
+      abort.abort()
+      return
+    }
+    const timer = setTimeout(() => this.#render?.abort.abort(), this.#services.settings.refresh.timeoutMs)
+    timer.unref()
+    abort.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+  }
+
   /** It ended before it had a head that we could judge: refused on the way to the cache, or broken off. */
-  #closed({ reached }: DetachedOutcome, signal: AbortSignal): void {
-    if (this.#state !== 'waiting' || signal.aborted) return
-    this.#foreground.landed(this.#miss, this.#led, { kind: 'broken', reason: 'aborted' })
+  #closed(render: Render, { reached }: DetachedOutcome): void {
+    if (this.#render !== render) return
     this.#goOn(reached ? 'aborted' : 'not-reached', 0)
   }
 

@@ -1,27 +1,33 @@
-import { LRUCache } from 'lru-cache'
-
 import type { Background } from './background.ts'
 import { planOf } from './background.ts'
 import { DetachedFill } from './detached-fill.ts'
-import type { Flight, Joined } from '../engine/flights.ts'
+import type { Flight, Flights, Joined } from '../engine/flights.ts'
+import { recordsOf } from '../engine/records.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
 import type { FillListener, FillResult } from '../node/fill.ts'
-import { outletOf, serve } from '../node/serve.ts'
+import { type Outlet, outletOf } from '../node/outlet.ts'
+import { serve } from '../node/serve.ts'
 import type { Outcome, Visit } from '../node/visit.ts'
-import { type HeadPlan, type Outlet, passing } from '../node/wire.ts'
+import { type HeadPlan, INERT } from '../node/wire.ts'
 import type { Passage } from './passage.ts'
 import type { Handling } from '../policy/cache-status.ts'
 import { isNotModified } from '../policy/conditions.ts'
-import { type Head, mayStandInFor } from '../policy/storable.ts'
+import type { RequestHead } from '../policy/fields.ts'
+import type { Freshness } from '../policy/freshness.ts'
+import { type Head, isFailure, mayStandInFor } from '../policy/storable.ts'
 import type { Services } from './services.ts'
-import { startFill } from './ticket.ts'
+import { begin, startFill } from './ticket.ts'
 
 /** A render that a visitor waits for. */
 export interface Miss {
   readonly passage: Passage
-  readonly fwd: 'uri-miss' | 'vary-miss' | 'stale' | 'bypass'
+  readonly fwd: 'uri-miss' | 'vary-miss' | 'stale' | 'bypass' | 'request'
   /** What may be served if the render fails. */
   readonly standIn: StoredResponse | undefined
+  /** What is stored and may not be served as it is. */
+  readonly held: StoredResponse | undefined
+  /** What the app is asked about, by its validators. */
+  readonly validated: StoredResponse | undefined
   /** The key is known to be uncacheable: nothing is hidden from the handler, nobody waits. */
   readonly isHitForMiss: boolean
 }
@@ -36,39 +42,69 @@ export interface Led {
 const MAX_ROUNDS = 3
 
 /** Came in between by chance, or for this visitor alone; says nothing about the next response. */
-const TRANSIENT = new Set(['purged', 'superseded', 'layers', 'capture-budget', 'abandoned', 'authorization'])
+const TRANSIENT = new Set([
+  'stand-in',
+  'purged',
+  'superseded',
+  'layers',
+  'capture-budget',
+  'abandoned',
+  'authorization',
+  'selecting-length',
+])
 /** After these another look will find something better to do than to render alone. */
 const LOOK_AGAIN = new Set(['purged', 'superseded', 'layers'])
+
+const hasConditions = (conditions: Readonly<Record<string, string | undefined>>): boolean =>
+  Object.values(conditions).some((value) => value !== undefined)
+
+const NO_HEAD: Head = { status: 0, reason: undefined, fields: [] }
+
+/** Whether anybody but the visitor for whom it was rendered may be served it. */
+const canBeShared = ({ freshUntil, staleUntil }: Freshness, now: number): boolean =>
+  Math.max(freshUntil, staleUntil) > now
+
+const lead = (flights: Flights, key: string): Led => ({ key, flight: flights.lead(key) })
 
 /** Misses: who renders, who waits, and what the visitor gets. */
 export class Foreground {
   readonly #services: Services
   readonly #background: Background
   /** Keys that have turned out uncacheable, and until when that is remembered. */
-  readonly #hitForMiss = new LRUCache<string, number>({ max: 10_000 })
+  readonly #hitForMiss = recordsOf<{ readonly until: number }>()
 
   constructor(services: Services, background: Background) {
     this.#services = services
     this.#background = background
   }
 
-  /** Renders, or waits for somebody else's render of the same key. `held`: what is stored and may not be served as it is. */
-  render(passage: Passage, held: StoredResponse | undefined): Outcome | Promise<Outcome> {
+  /** Renders, or waits for somebody else's render of the same key. `held`: what is stored and may not be served as it is; `lookedAt`: when that was looked up. */
+  render(passage: Passage, held: StoredResponse | undefined, lookedAt: number): Outcome | Promise<Outcome> {
     const { key, request, rules, authorized, round } = passage
     const { library, flights } = this.#services
     const miss: Miss = {
       passage,
       fwd: this.#whyForwarded(passage, held),
+      held,
       standIn: held !== undefined && this.#mayStandIn(passage, held) ? held : undefined,
+      validated: held !== undefined && this.#mayReuse(passage, held) ? held : undefined,
       isHitForMiss: this.#isHitForMiss(key.full),
     }
+    if (passage.demands?.onlyIfCached === true) {
+      passage.visit.take()
+      this.#answer504(miss, outletOf(passage.visit.res), 'only-if-cached')
+      return 'answered'
+    }
     if (request.method === 'HEAD') return this.own(miss, 'head')
-    if (authorized || miss.isHitForMiss || rules.collapseWaitMs === 0 || round >= MAX_ROUNDS) {
+    if (request.headers.range !== undefined) return this.own(miss, 'range')
+    // A response that is never fresh answers one visitor at a time: to wait for another's is to wait for nothing.
+    const isShareable = held === undefined || canBeShared(held.parts.freshness, held.parts.receivedAt)
+    if (!isShareable || authorized || miss.isHitForMiss || rules.collapseWaitMs === 0 || round >= MAX_ROUNDS) {
       return this.#lead(miss, undefined)
     }
     const flightKey = library.flightKey(key.full, request)
     const flight = flights.get(flightKey)
-    if (flight === undefined) return this.#lead(miss, { key: flightKey, flight: flights.lead(flightKey) })
+    if (flight?.isJoinable(lookedAt) !== true) return this.#lead(miss, lead(flights, flightKey))
     return this.#follow(miss, { key: flightKey, flight })
   }
 
@@ -78,39 +114,54 @@ export class Foreground {
     return 'answered'
   }
 
-  /** Lets the visitor's own request through, untouched and uncaptured. */
+  /** Lets the visitor's own request through, untouched and uncaptured; a stored response may still stand in for a failure. */
   own(miss: Miss, detail: string): Outcome {
     const { passage } = miss
     const exchange = this.#services.exchangeOf(passage)
-    exchange.listen(
-      passage.visit,
-      passing((head) => this.#label(miss, head, { fwd: miss.fwd, detail })),
-    )
+    const mayReplace = (status: number): boolean => miss.standIn !== undefined && mayStandInFor(status)
+    exchange.listen(passage.visit, {
+      ...INERT,
+      mayReplace,
+      onHead: (head) =>
+        mayReplace(head.status)
+          ? { kind: 'stand-in', serve: (outlet) => this.serveStandIn(miss, outlet, head.status, passage.request) }
+          : { kind: 'pass', fields: this.#label(miss, head, { fwd: miss.fwd, detail }) },
+    })
     this.#noteMiss(miss, detail)
     return 'proceed'
   }
 
   /** Tells those who wait how a render has ended, and remembers what could not be cached. */
   landed(miss: Miss, led: Led | undefined, result: FillResult): void {
-    const { flights, settings } = this.#services
-    const { key, rules } = miss.passage
+    const { flights, library, settings } = this.#services
+    const { key, rules, authorized } = miss.passage
     if (result.kind === 'stored') {
       this.#hitForMiss.delete(key.full)
       const { response, written } = result
       // Without copies in memory, those who have asked the store too early find the response here until it is there.
-      if (led !== undefined) flights.land(led.key, led.flight, { kind: 'stored', response }, written)
+      if (led !== undefined) flights.land(led.key, led.flight, { kind: 'stored', response }, library.visible(written))
       return
     }
-    if (result.kind === 'broken') {
-      if (led !== undefined && !led.flight.handOver()) flights.land(led.key, led.flight, { kind: 'released' })
-      return
+    // Neither a failure nor a chance says anything about the next response.
+    const isVerdict = result.kind === 'unstorable' && !isFailure(result.status) && result.status !== 304
+    if (isVerdict && !TRANSIENT.has(result.reason)) {
+      if (rules.hitForMissMs > 0) {
+        this.#hitForMiss.set(key.full, { until: settings.monotonicNow() + rules.hitForMissMs })
+      }
+      // What the app says now has taken the place of what is stored.
+      const isAnswer = result.status >= 200
+      if (isAnswer && miss.held !== undefined && !authorized) library.remove(miss.held)
     }
-    if (!TRANSIENT.has(result.reason) && rules.hitForMissMs > 0) {
-      this.#hitForMiss.set(key.full, settings.monotonicNow() + rules.hitForMissMs)
-    }
-    if (led === undefined) return
+    if (led !== undefined) this.#land(miss, led, result)
+  }
+
+  #land(miss: Miss, led: Led, result: Exclude<FillResult, { kind: 'stored' }>): void {
+    const { flights } = this.#services
     const { standIn } = miss
-    if (standIn !== undefined && mayStandInFor(result.status)) {
+    const isTimeout = result.kind === 'broken' && result.reason === 'render-timeout'
+    const isStoodInFor = isTimeout || (result.kind === 'unstorable' && mayStandInFor(result.status))
+    if (result.kind === 'broken' && result.visitorLeft === true && led.flight.handOver()) return
+    if (standIn !== undefined && isStoodInFor) {
       flights.land(led.key, led.flight, { kind: 'stand-in', response: standIn })
     } else {
       flights.land(led.key, led.flight, { kind: LOOK_AGAIN.has(result.reason) ? 'superseded' : 'released' })
@@ -118,21 +169,23 @@ export class Foreground {
   }
 
   /** Serves the stored response in the place of a render that has failed, or says that there is none. */
-  serveStandIn(miss: Miss, outlet: Outlet, fwdStatus: number | undefined, isConditional: boolean): void {
+  serveStandIn(miss: Miss, outlet: Outlet, fwdStatus: number | undefined, asked: RequestHead): void {
     const { passage, standIn } = miss
     const { settings, journal, library } = this.#services
     if (standIn === undefined) {
-      const head: Head = { status: 504, reason: undefined, fields: [] }
-      const status = this.#label(miss, head, { fwd: miss.fwd, detail: 'render-timeout' })
-      const body = Buffer.from('Gateway Timeout')
-      const fields = ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(body.length)]
-      outlet.writeHead(504, 'Gateway Timeout', [...fields, 'Cache-Control', 'no-store', ...status])
-      outlet.end(body)
+      this.#answer504(miss, outlet, 'render-timeout')
       return
     }
     const label = this.#services.labels.standIn(passage, standIn, fwdStatus)
-    serve(outlet, standIn, passage.request, label, settings.now(), isConditional)
+    serve(outlet, standIn, asked, label, settings.now())
     journal.note('stale', () => ({ ...library.describe(standIn), reason: 'stale-if-error' }))
+  }
+
+  /** Serves what the app has just said to be good still (RFC 9111 §4.3.4). `asked`: with the client's own conditions. */
+  serveFreshened(miss: Miss, outlet: Outlet, response: StoredResponse, isStored: boolean, asked: RequestHead): void {
+    const handling: Handling = { fwd: miss.fwd, fwdStatus: 304, stored: isStored }
+    const [, status] = this.#label(miss, NO_HEAD, handling)
+    serve(outlet, response, asked, { cacheStatus: status, warnings: [] }, this.#services.settings.now())
   }
 
   /** A visitor waits at most so long for a render. Returns what stops the clock. */
@@ -172,16 +225,25 @@ export class Foreground {
     const { settings } = this.#services
     const exchange = this.#services.exchangeOf(passage)
     if (!miss.isHitForMiss) exchange.hideConditions(visit)
-    const standInFor = (status: number) =>
-      miss.standIn !== undefined && mayStandInFor(status)
-        ? (outlet: Outlet) => this.serveStandIn(miss, outlet, status, false)
-        : undefined
+    if (miss.validated !== undefined) exchange.validate(visit, miss.validated.validators)
+    const mayReplace = (status: number): boolean => miss.standIn !== undefined && mayStandInFor(status)
+    // What the client has asked, before its conditions were hidden.
+    const asked = (): RequestHead => ({ ...request, headers: { ...request.headers, ...exchange.conditions } })
     const listener: FillListener = {
-      standInFor,
+      mayReplace,
+      hasConditions: hasConditions(exchange.conditions),
+      onFreshened: (response, isStored) => {
+        stopClock()
+        return { kind: 'stand-in', serve: (outlet) => this.serveFreshened(miss, outlet, response, isStored, asked()) }
+      },
       onJudged: (head, verdict): HeadPlan => {
         stopClock()
-        const serveInstead = standInFor(head.status)
-        if (serveInstead !== undefined) return { kind: 'stand-in', serve: serveInstead }
+        if (mayReplace(head.status)) {
+          return { kind: 'stand-in', serve: (outlet) => this.serveStandIn(miss, outlet, head.status, asked()) }
+        }
+        if (led !== undefined && !('reason' in verdict) && !canBeShared(verdict.freshness, settings.now())) {
+          this.#services.flights.land(led.key, led.flight, { kind: 'released' })
+        }
         const handling: Handling =
           'reason' in verdict ? { fwd: miss.fwd, detail: verdict.reason } : { fwd: miss.fwd, stored: true }
         const fields = this.#label(miss, head, handling)
@@ -198,15 +260,15 @@ export class Foreground {
     const request = { ...passage.request, headers: { ...visit.req.headers }, rawHeaders: [...visit.req.rawHeaders] }
     const { fill, wire } = startFill(
       this.#services,
-      planOf(passage),
+      planOf(passage, miss.validated),
       request,
       exchange,
       visit,
       listener,
-      settings.now(),
+      begin(this.#services),
     )
     const stopClock = this.startClock(miss, () => {
-      if (!wire.standIn((outlet) => this.serveStandIn(miss, outlet, undefined, false))) return
+      if (!wire.standIn((outlet) => this.serveStandIn(miss, outlet, undefined, asked()))) return
       fill.abandon('render-timeout')
     })
     exchange.release = () => {
@@ -220,27 +282,35 @@ export class Foreground {
   async #follow(miss: Miss, led: Led): Promise<Outcome> {
     const { visit, rules } = miss.passage
     const joined = await led.flight.join(rules.collapseWaitMs, () => !visit.res.destroyed)
-    if (!visit.res.destroyed) return this.#land(miss, led, joined)
-    if (joined.kind === 'lead') this.landed(miss, led, { kind: 'broken', reason: 'aborted' })
+    if (!visit.res.destroyed) return this.#take(miss, led, joined)
+    if (joined.kind === 'lead') this.landed(miss, led, { kind: 'broken', reason: 'aborted', visitorLeft: true })
     return this.leave(visit)
   }
 
-  #land(miss: Miss, led: Led, joined: Joined): Outcome | Promise<Outcome> {
+  #take(miss: Miss, led: Led, joined: Joined): Outcome | Promise<Outcome> {
     const { passage } = miss
+    const { flights } = this.#services
     switch (joined.kind) {
       case 'lead':
         return this.#lead(miss, led)
       case 'stand-in':
         passage.visit.take()
-        this.serveStandIn({ ...miss, standIn: joined.response }, outletOf(passage.visit.res), undefined, true)
+        this.serveStandIn(
+          { ...miss, standIn: joined.response },
+          outletOf(passage.visit.res),
+          undefined,
+          passage.request,
+        )
         return 'answered'
       case 'superseded':
         return this.#services.again(passage)
       case 'stored':
         if (!joined.response.isSelectedBy(passage.request)) return this.#services.again(passage)
         return this.#share(miss, joined.response) ? 'answered' : this.#lead(miss, undefined)
-      case 'released':
       case 'timeout':
+        // Its leader may hang for ever: who comes now waits for somebody else.
+        return this.#lead(miss, flights.get(led.key) === led.flight ? lead(flights, led.key) : undefined)
+      case 'released':
         return this.#lead(miss, undefined)
     }
   }
@@ -254,24 +324,38 @@ export class Foreground {
     passage.visit.take()
     const label = labels.collapsed(passage, response, decision === 'stale')
     serve(outletOf(passage.visit.res), response, passage.request, label, now)
-    journal.note('hit', () => ({ ...library.describe(response), reason: 'collapsed' }))
+    journal.note('miss', () => ({ ...library.describe(response), reason: 'collapsed' }))
     return true
   }
 
   /** In the words of RFC 9211 §2.2. */
-  #whyForwarded({ key, authorized }: Passage, held: StoredResponse | undefined): Miss['fwd'] {
+  #whyForwarded(passage: Passage, held: StoredResponse | undefined): Miss['fwd'] {
+    const { key, authorized } = passage
+    const isFresh = held?.decide(passage, this.#services.settings.now()) === 'fresh'
+    if (isFresh && passage.demands !== undefined) return 'request'
     if (held !== undefined) return authorized && !held.parts.authorized ? 'bypass' : 'stale'
     return this.#services.library.hasVariants(key.full) ? 'vary-miss' : 'uri-miss'
   }
 
+  #answer504(miss: Miss, outlet: Outlet, detail: string): void {
+    const status = this.#label(miss, NO_HEAD, { fwd: miss.fwd, detail })
+    const body = Buffer.from('Gateway Timeout')
+    const fields = ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(body.length)]
+    outlet.writeHead(504, 'Gateway Timeout', [...fields, 'Cache-Control', 'no-store', ...status])
+    outlet.end(body)
+  }
+
   #mayStandIn(passage: Passage, held: StoredResponse): boolean {
-    const { freshness, authorized } = held.parts
-    return (authorized || !passage.authorized) && this.#services.settings.now() < freshness.errorUntil
+    return this.#mayReuse(passage, held) && this.#services.settings.now() < held.freshness.errorUntil
+  }
+
+  #mayReuse({ authorized }: Passage, held: StoredResponse): boolean {
+    return held.parts.authorized || !authorized
   }
 
   #isHitForMiss(key: string): boolean {
-    const until = this.#hitForMiss.size === 0 ? undefined : this.#hitForMiss.get(key)
-    return until !== undefined && this.#services.settings.monotonicNow() < until
+    const record = this.#hitForMiss.size === 0 ? undefined : this.#hitForMiss.get(key)
+    return record !== undefined && this.#services.settings.monotonicNow() < record.until
   }
 
   #label(miss: Miss, head: Head, handling: Handling): string[] {

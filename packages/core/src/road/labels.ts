@@ -23,12 +23,14 @@ export class Labels {
   }
 
   hit(passage: Passage, response: StoredResponse, now: number, isStale: boolean): Label {
-    const ttl = Math.floor((response.parts.freshness.freshUntil - now) / 1000)
+    const ttl = Math.floor((response.freshness.freshUntil - now) / 1000)
     // A soft purge makes stale what had time left; RFC 9211 §2.3 wants that negative, too.
     const handling: Handling = { hit: true, ttl: isStale ? Math.min(ttl, -1) : ttl }
     return {
       cacheStatus: this.#status(passage.visit.res, passage.rules, handling, response),
-      warnings: isStale && passage.rules.warning ? this.#warnings(response, false) : [],
+      warnings: passage.rules.warning
+        ? [...this.#staleWarnings(response, isStale), ...guessWarnings(response, now)]
+        : [],
     }
   }
 
@@ -58,10 +60,14 @@ export class Labels {
   }
 
   #status(res: ServerResponse, rules: Rules, handling: Handling, response: StoredResponse): string | undefined {
-    if (!rules.cacheStatus) return undefined
+    if (!rules.cacheStatus) return response.upstreamStatus
     const key = rules.cacheStatusKey ? response.storeKey(this.#library.namespace) : undefined
-    const before = res.getHeader('cache-status')
+    const before = response.upstreamStatus ?? res.getHeader('cache-status')
     return appended(before, cacheStatus(this.#settings.name, handling, key))
+  }
+
+  #staleWarnings(response: StoredResponse, isStale: boolean): string[] {
+    return isStale ? this.#warnings(response, false) : []
   }
 
   #warnings(response: StoredResponse, hasFailed: boolean): string[] {
@@ -70,6 +76,15 @@ export class Labels {
     if (this.#library.breakerState === 'open') warnings.push(WARNINGS.disconnected)
     return warnings
   }
+}
+
+const DAY_MS = 86_400_000
+
+/** A guessed lifetime of more than a day, for a response older than that (RFC 7234 §5.5.4). */
+function guessWarnings({ parts }: StoredResponse, now: number): string[] {
+  const { bornAt, freshUntil } = parts.freshness
+  const isOld = parts.isHeuristic && freshUntil - bornAt > DAY_MS && now - bornAt > DAY_MS
+  return isOld ? [WARNINGS.heuristic] : []
 }
 
 /** The last cache on the way appends to what the earlier ones have said (RFC 9211 §2). */

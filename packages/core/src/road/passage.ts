@@ -1,7 +1,10 @@
 import type { Rules } from '../settings.ts'
+import type { Demands } from '../policy/demands.ts'
 import { CONDITIONS } from '../policy/conditions.ts'
 import type { RequestHead } from '../policy/fields.ts'
 import type { RequestKey } from '../policy/key.ts'
+import type { IncomingMessage } from 'node:http'
+
 import { standingFields } from '../node/head.ts'
 import type { Visit } from '../node/visit.ts'
 import { type Tap, Wire } from '../node/wire.ts'
@@ -39,16 +42,24 @@ export class Exchange {
     for (const name of CONDITIONS) {
       if (req.headers[name] === undefined) continue
       this.#kept[name] = req.headers[name]
-      delete req.headers[name]
-      for (let i = req.rawHeaders.length - 2; i >= 0; i -= 2) {
-        if (req.rawHeaders[i]!.toLowerCase() === name) req.rawHeaders.splice(i, 2)
-      }
+      removeHeader(req, name)
+    }
+  }
+
+  /** Asks the app by our own conditions, in the place of the client's. */
+  validate({ req }: Visit, validators: readonly string[]): void {
+    for (let i = 0; i < validators.length; i += 2) {
+      const name = validators[i]!.toLowerCase()
+      this.#kept[name] ??= undefined
+      req.headers[name] = validators[i + 1]!
+      req.rawHeaders.push(validators[i]!, validators[i + 1]!)
     }
   }
 
   /** The conditions as the client sent them. */
   restoreConditions({ req }: Visit): void {
     for (const [name, value] of Object.entries(this.#kept)) {
+      removeHeader(req, name)
       if (value === undefined) continue
       req.headers[name] = value
       req.rawHeaders.push(name, value)
@@ -58,6 +69,13 @@ export class Exchange {
 
   get conditions(): Readonly<Record<string, string | undefined>> {
     return this.#kept
+  }
+}
+
+function removeHeader(req: IncomingMessage, name: string): void {
+  delete req.headers[name]
+  for (let i = req.rawHeaders.length - 2; i >= 0; i -= 2) {
+    if (req.rawHeaders[i]!.toLowerCase() === name) req.rawHeaders.splice(i, 2)
   }
 }
 
@@ -71,6 +89,8 @@ export interface Passage {
   readonly key: RequestKey
   /** It carries Authorization (RFC 9111 §3.5). */
   readonly authorized: boolean
+  /** What the client's own Cache-Control asks for, where the route honours it. */
+  readonly demands: Demands | undefined
   /** How often it has been on the road already: a follower whom the leader's response did not fit. */
   readonly round: number
 }

@@ -9,7 +9,9 @@ import { RefreshQueue } from '../engine/refresh-queue.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
 import { Background } from './background.ts'
 import { Foreground } from './foreground.ts'
-import { serve, outletOf } from '../node/serve.ts'
+import { outletOf } from '../node/outlet.ts'
+import { serve } from '../node/serve.ts'
+import { readContent } from '../node/content.ts'
 import { type Outcome, type Visit, hasClientCertificate, requestHead } from '../node/visit.ts'
 import { INERT, passing } from '../node/wire.ts'
 import type { RouteOptions } from '../options.ts'
@@ -18,15 +20,17 @@ import { Exchange, type Passage } from './passage.ts'
 import type { Handling } from '../policy/cache-status.ts'
 import { readCookies } from '../policy/cookies.ts'
 import { bypassReason } from '../policy/eligible.ts'
-import type { RequestHead } from '../policy/fields.ts'
+import type { FieldLines, RequestHead } from '../policy/fields.ts'
+import { invalidatedGroups, invalidatedPaths, isUnsafe } from '../policy/invalidation.ts'
+import type { Head } from '../policy/storable.ts'
+import { meets, readDemands } from '../policy/demands.ts'
 import { keyOf } from '../policy/key.ts'
+import { isSelectingTooLong } from '../policy/vary.ts'
 import { type Route, Routes, liesOver } from './routes.ts'
 import { Labels } from './labels.ts'
 import type { Services } from './services.ts'
 import type { Ticket } from './ticket.ts'
 
-/** Selecting headers longer than this are an attack or a token. */
-const MAX_SELECTING_LENGTH = 1024
 /** What all captures may hold together where there are no copies in memory. */
 const CAPTURE_BYTES = 32 * 1024 * 1024
 
@@ -59,7 +63,7 @@ export class Road {
       routes: this.routes,
       journal: this.journal,
       library: this.library,
-      flights: new Flights(),
+      flights: new Flights(() => this.library.nextOrder()),
       budget: this.#budget,
       labels: this.#labels,
       exchangeOf: (passage: Passage) => this.#exchangeOf(passage),
@@ -97,12 +101,15 @@ export class Road {
   #enter(visit: Visit, layer: Route): Outcome | Promise<Outcome> {
     const exchange = this.#exchanges.get(visit.res)
     if (exchange !== undefined) return this.#enterDeeper(exchange, visit, layer)
-    if (this.#isClosed) return 'proceed'
+    // A visitor who has left before he came here is nobody that others should wait for.
+    if (visit.res.destroyed) return 'proceed'
+    if (this.#isClosed) return this.#pass(visit, layer)
     const ticket = this.background.ticketOf(visit.req.socket)
     if (ticket !== undefined) return this.#enterRender(ticket, visit, layer)
     const request = requestHead(visit)
-    const route = this.routes.recorded(hostOf(request), pathOf(request)) ?? layer
-    if (request.method === 'GET' || request.method === 'HEAD') this.journal.noteRequest()
+    const isCountable = isRetrieval(request)
+    const route = (isCountable ? this.routes.recorded(hostOf(request), pathOf(request)) : undefined) ?? layer
+    if (isCountable) this.journal.noteRequest()
     return this.#travel(visit, request, route, layer, 0)
   }
 
@@ -110,6 +117,12 @@ export class Road {
   #again({ visit, request, entered, round }: Passage): Outcome | Promise<Outcome> {
     const route = this.routes.recorded(hostOf(request), pathOf(request)) ?? entered
     return this.#travel(visit, request, route, entered, round + 1)
+  }
+
+  /** A closed cache says so, and no more. */
+  #pass(visit: Visit, layer: Route): Outcome {
+    const { rules } = layer
+    return rules === false ? 'proceed' : this.#bypass(visit, requestHead(visit), layer, layer, rules, 'closed')
   }
 
   /** An inner layer of the same cache takes the exchange over, unless the outer one has gone by its rules already. */
@@ -121,7 +134,8 @@ export class Road {
     exchange.release = () => undefined
     exchange.restoreConditions(visit)
     const request = requestHead(visit)
-    this.routes.record(hostOf(request), pathOf(request), entered)
+    // The layers of a POST say nothing about those of a GET.
+    if (isRetrieval(request)) this.routes.record(hostOf(request), pathOf(request), entered)
     if (exchange.wire !== undefined) exchange.wire.tap = INERT
     if (this.background.ticketOf(visit.req.socket) !== undefined) return 'proceed'
     exchange.route = entered
@@ -141,43 +155,78 @@ export class Road {
     return 'proceed'
   }
 
+  /** A path is on record as opted out: whether it still is, the layers tell that the request enters until its head. */
+  #checkRecord(visit: Visit, request: RequestHead, route: Route, entered: Route): void {
+    const exchange = new Exchange(entered, route)
+    this.#exchanges.set(visit.res, exchange)
+    const forgetIfWrong = (): FieldLines => {
+      if (exchange.entered !== route) this.routes.forget(hostOf(request), pathOf(request))
+      return []
+    }
+    exchange.listen(visit, passing(forgetIfWrong))
+  }
+
   /** Is it for us, and what is its key? */
   #travel(visit: Visit, request: RequestHead, route: Route, entered: Route, round: number): Outcome | Promise<Outcome> {
     const { rules } = route
     if (rules === false) {
-      // An inner layer will tell whether the record still holds.
-      if (route !== entered) this.#exchanges.set(visit.res, new Exchange(entered, route))
+      if (route !== entered) this.#checkRecord(visit, request, route, entered)
       return 'proceed'
     }
     const cookies = readCookies(rules.cookies, request.headers.cookie)
     const reason = this.#refusal(visit, request, rules, cookies.bypass)
-    if (reason !== undefined) return this.#bypass(visit, route, entered, rules, reason)
+    if (reason !== undefined) return this.#bypass(visit, request, route, entered, rules, reason)
+    if (request.method === 'QUERY' && request.content === undefined) {
+      return this.#travelWithContent(visit, request, route, entered, round)
+    }
     const key = keyOf(request, rules, cookies)
-    if (key.configured.some((value) => value !== null && value.length > MAX_SELECTING_LENGTH)) {
-      return this.#bypass(visit, route, entered, rules, 'selecting-length')
+    if (isSelectingTooLong(key.configured)) {
+      return this.#bypass(visit, request, route, entered, rules, 'selecting-length')
     }
     const authorized = request.headers.authorization !== undefined
-    const passage: Passage = { visit, request, route, rules, entered, key, authorized, round }
+    const demands = rules.requestCacheControl ? readDemands(request.headers) : undefined
+    if (demands?.noStore === true) return this.#bypass(visit, request, route, entered, rules, 'request-no-store')
+    const passage: Passage = { visit, request, route, rules, entered, key, authorized, demands, round }
     const catchingUp = this.library.catchingUp
     return catchingUp === undefined ? this.#look(passage) : catchingUp.then(() => this.#look(passage))
   }
 
+  /** The content of a QUERY is a part of its key: it is read first, and put back for the handler. */
+  async #travelWithContent(
+    visit: Visit,
+    request: RequestHead,
+    route: Route,
+    entered: Route,
+    round: number,
+  ): Promise<Outcome> {
+    const content = await readContent(visit.req)
+    if (content === undefined) return 'proceed'
+    return this.#travel(visit, { ...request, content }, route, entered, round)
+  }
+
   /** Is it stored? */
   #look(passage: Passage): Outcome | Promise<Outcome> {
-    const held = this.library.inMemory(passage.key.full, passage.request)
+    const held = this.#inMemory(passage)
     if (held !== undefined && this.#use(passage, held)) return 'answered'
-    if (!this.library.hasStore) return this.#foreground.render(passage, held)
+    if (!this.library.hasStore) return this.#foreground.render(passage, held, this.library.nextOrder())
     return this.#lookInStore(passage, held)
   }
 
+  #inMemory({ key, request, rules }: Passage): StoredResponse | undefined {
+    const equivalent = rules.noVarySearch ? this.library.equivalent(key) : key
+    const found = this.library.inMemory(equivalent.full, request)
+    return found ?? (equivalent === key ? undefined : this.library.inMemory(key.full, request))
+  }
+
   async #lookInStore(passage: Passage, held: StoredResponse | undefined): Promise<Outcome> {
-    const { visit, key, request } = passage
-    const read = await this.library.read(key, request)
+    const { visit, key, request, rules } = passage
+    const lookedAt = this.library.nextOrder()
+    const read = await this.library.read(rules.noVarySearch ? this.library.equivalent(key) : key, request)
     if (visit.res.destroyed) return this.#foreground.leave(visit)
     // Something may have come into memory while the store was asked.
-    const found = this.library.inMemory(key.full, request) ?? read ?? held
+    const found = this.#inMemory(passage) ?? read ?? held
     if (found !== undefined && this.#use(passage, found)) return 'answered'
-    return this.#foreground.render(passage, found)
+    return this.#foreground.render(passage, found, lookedAt)
   }
 
   /** Serves a stored response if it is fresh, or stale and within its window; the latter is refreshed behind it. */
@@ -185,8 +234,12 @@ export class Road {
     const { visit, request } = passage
     const now = this.settings.now()
     const decision = response.decide(passage, now)
-    if (decision !== 'fresh' && decision !== 'stale') return false
-    const label = this.#labels.hit(passage, response, now, decision === 'stale')
+    const isWanted = passage.demands === undefined || meets(passage.demands, decision, response.parts, now)
+    const isUsable = decision === 'fresh' || decision === 'stale'
+    // Only a client that takes anything stale (max-stale) gets what lies beyond its windows.
+    if (!isWanted || (!isUsable && passage.demands === undefined)) return false
+    if (passage.authorized && !response.parts.authorized) return false
+    const label = this.#labels.hit(passage, response, now, decision !== 'fresh')
     visit.take()
     serve(outletOf(visit.res), response, request, label, now)
     this.journal.note(decision === 'fresh' ? 'hit' : 'stale', () => this.library.describe(response))
@@ -204,18 +257,32 @@ export class Road {
     return rules.skip !== undefined && isSkipped(rules.skip, visit) ? 'skip' : undefined
   }
 
-  #bypass(visit: Visit, route: Route, entered: Route, rules: Rules, reason: string): Outcome {
+  #bypass(visit: Visit, request: RequestHead, route: Route, entered: Route, rules: Rules, reason: string): Outcome {
     const exchange = this.#exchanges.get(visit.res) ?? new Exchange(entered, route)
     this.#exchanges.set(visit.res, exchange)
     const handling: Handling = reason === 'method' ? { fwd: 'method' } : { fwd: 'bypass', detail: reason }
     // An HTTP/2 response has other methods; there is nothing on it to listen to.
-    if (reason !== 'http2')
-      exchange.listen(
-        visit,
-        passing((head) => this.#labels.forwarded(head, rules, handling)),
-      )
+    if (reason !== 'http2') {
+      const tap = passing((head) => {
+        if (rules.invalidateOnUnsafe && isUnsafe(request.method)) this.#invalidate(request, rules, head)
+        return this.#labels.forwarded(head, rules, handling)
+      })
+      exchange.listen(visit, tap)
+    }
     this.journal.noteBypass(reason, () => ({ key: '', route: visit.route(), reason }))
     return 'proceed'
+  }
+
+  /** A successful unsafe request has changed what is stored for its URI (RFC 9111 §4.4). */
+  #invalidate(request: RequestHead, rules: Rules, head: Head): void {
+    if (head.status < 200 || head.status > 399) return
+    const host = hostOf(request)
+    for (const target of invalidatedPaths(request, head.fields)) {
+      const known = this.routes.recorded(host, target.split('?', 1)[0]!)?.rules
+      const key = keyOf({ ...request, method: 'GET', target }, known === undefined || known === false ? rules : known)
+      this.library.invalidate(host, target, key)
+    }
+    for (const group of invalidatedGroups(head.fields)) this.library.invalidateGroup(host, group)
   }
 
   #exchangeOf({ visit, entered, route }: Passage): Exchange {
@@ -235,6 +302,8 @@ function isSkipped(skip: NonNullable<Rules['skip']>, visit: Visit): boolean {
     return true
   }
 }
+
+const isRetrieval = ({ method }: RequestHead): boolean => method === 'GET' || method === 'HEAD'
 
 const hostOf = ({ headers }: RequestHead): string => headers.host ?? ''
 

@@ -1,5 +1,4 @@
-import { LRUCache } from 'lru-cache'
-
+import { recordsOf } from '../engine/records.ts'
 import { type RouteOptions } from '../options.ts'
 import { type Rules, checkRouteOptions, resolveRules } from '../settings.ts'
 
@@ -15,8 +14,6 @@ export interface Route {
   readonly outer: Route | undefined
 }
 
-const MAX_RECORDS = 10_000
-
 /** Knows the layers, and which path is ruled by which. */
 export class Routes {
   /** The cache's own options, for paths of which nothing else is known. */
@@ -24,7 +21,7 @@ export class Routes {
   readonly #base: RouteOptions
   readonly #laid = new WeakMap<Route, WeakMap<Route, Route>>()
   /** Paths that an inner layer has taken over, so that the outermost can look up by its rules the next time. */
-  readonly #records = new LRUCache<string, Route>({ max: MAX_RECORDS })
+  readonly #records = recordsOf<Route>()
 
   constructor(base: RouteOptions) {
     this.#base = base

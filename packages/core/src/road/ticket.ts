@@ -2,7 +2,8 @@ import { Fill, type FillListener, type FillResult } from '../node/fill.ts'
 import { headOf } from '../node/render-request.ts'
 import type { RenderRequest } from '../node/renderer.ts'
 import { type Visit, requestHead } from '../node/visit.ts'
-import { INERT, type Wire } from '../node/wire.ts'
+import type { StoredResponse } from '../engine/stored-response.ts'
+import { INERT, PASS, type Wire } from '../node/wire.ts'
 import type { Rules } from '../settings.ts'
 import type { Exchange } from './passage.ts'
 import type { RequestHead } from '../policy/fields.ts'
@@ -16,6 +17,20 @@ export interface RenderPlan {
   readonly route: Route
   readonly rules: Rules
   readonly authorized: boolean
+  readonly isRefresh?: boolean | undefined
+  /** A stored response that may still be good: its validators go with the request. */
+  readonly validated?: StoredResponse | undefined
+}
+
+/** When a render began: what was purged, or rendered anew, since then is stronger than it. */
+export interface Begun {
+  readonly requestedAt: number
+  readonly epoch: number
+  readonly order: number
+}
+
+export function begin({ settings, library }: Services): Begun {
+  return { requestedAt: settings.now(), epoch: library.epoch, order: library.nextOrder() }
 }
 
 /** Puts a fill on the wire of a response. `request`: as the handler will see it. */
@@ -26,13 +41,13 @@ export function startFill(
   exchange: Exchange,
   visit: Visit,
   listener: FillListener,
-  requestedAt: number,
+  begun: Begun,
 ): { readonly fill: Fill; readonly wire: Wire } {
   const { settings, library, budget, routes } = services
-  const { key, rules, authorized } = plan
+  const { key, rules, authorized, validated, isRefresh } = plan
   const wire = exchange.listen(visit, INERT)
   const fill = new Fill(
-    { key, rules, request, requestedAt, authorized, epoch: library.epoch, order: library.nextOrder() },
+    { key, rules, request, authorized, validated, isRefresh, ...begun },
     {
       library,
       budget,
@@ -64,7 +79,7 @@ export class Ticket {
   readonly #request: RequestHead
   readonly #listener: FillListener
   readonly #onReached: ((visit: Visit, wire: Wire) => void) | undefined
-  readonly #requestedAt: number
+  readonly #begun: Begun
 
   constructor(
     services: Services,
@@ -78,7 +93,7 @@ export class Ticket {
     this.#plan = plan
     this.#request = headOf(request)
     this.#onReached = onReached
-    this.#requestedAt = services.settings.now()
+    this.#begun = begin(services)
     this.#listener = {
       ...listenerMethods(listener),
       onResult: (result) => {
@@ -97,13 +112,14 @@ export class Ticket {
       exchange,
       visit,
       this.#listener,
-      this.#requestedAt,
+      this.#begun,
     )
     exchange.release = () => fill.abandon('layers')
     this.#onReached?.(visit, wire)
     // Something between the server and the cache has made another request of it: its response is for another key.
-    const seen = keyOf({ ...requestHead(visit), secure: this.#request.secure }, this.#plan.rules)
-    if (seen.full !== this.#plan.key.full) fill.abandon('key-changed')
+    const { secure, content } = this.#request
+    const seen = keyOf({ ...requestHead(visit), secure, content }, this.#plan.rules)
+    if (seen.full !== this.#plan.key.full) fill.refuse('key-changed')
   }
 }
 
@@ -112,8 +128,10 @@ function listenerMethods(listener: FillListener): FillListener {
   return {
     onJudged: (head, verdict) => listener.onJudged(head, verdict),
     onResult: (result) => listener.onResult(result),
-    standInFor: (status) => listener.standInFor?.(status),
-    onChunk: (chunk, encoding) => listener.onChunk?.(chunk, encoding) ?? true,
+    mayReplace: (status) => listener.mayReplace?.(status) ?? false,
+    onFreshened: (response, isStored) => listener.onFreshened?.(response, isStored) ?? PASS,
+    onWritten: (reason) => listener.onWritten?.(reason),
+    onChunk: (chunk, encoding) => listener.onChunk?.(chunk, encoding),
     onEnd: () => listener.onEnd?.(),
     onBroken: () => listener.onBroken?.(),
   }

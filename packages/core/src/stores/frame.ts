@@ -2,6 +2,7 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { crc32 } from 'node:zlib'
 
 import type { StoredParts } from '../engine/stored-response.ts'
+import type { QueryRule } from '../options.ts'
 import { WIRE_VERSION } from '../policy/key.ts'
 import type { Place } from '../policy/selector.ts'
 
@@ -11,7 +12,7 @@ import type { Place } from '../policy/selector.ts'
  */
 const MAGIC = Buffer.from(`cbk${WIRE_VERSION}`, 'latin1')
 const PREFIX_BYTES = MAGIC.length + 8
-const MAX_HEAD_BYTES = 256 * 1024
+const MAX_HEAD_BYTES = 1024 * 1024
 
 /** What is stored under the key of a request whose responses vary: the lists of their selecting headers, newest first. */
 export interface VaryIndex {
@@ -81,11 +82,26 @@ function decode(bytes: Uint8Array): { head: Record<string, unknown>; body: Buffe
 
 /** Copies the known properties one by one, each checked. */
 function readResponse(head: Record<string, unknown>, body: Buffer, key: string): StoredParts | undefined {
-  const { selecting, status, reason, fields, place, freshness, receivedAt, authorized, epoch, bodyBytes } = head
+  const {
+    selecting,
+    status,
+    reason,
+    fields,
+    place,
+    freshness,
+    receivedAt,
+    authorized,
+    epoch,
+    bodyBytes,
+    keepUntil,
+    isHeuristic,
+    hasOwnEtag,
+  } = head
   if (bodyBytes !== body.length || !isStatus(status) || !isFieldLines(fields)) return undefined
   if (!isSelecting(selecting) || !isNumber(receivedAt) || !isNumber(epoch) || typeof authorized !== 'boolean') {
     return undefined
   }
+  if (!isNumber(keepUntil) || typeof hasOwnEtag !== 'boolean' || typeof isHeuristic !== 'boolean') return undefined
   if (reason !== undefined && (typeof reason !== 'string' || !isFieldValue('reason', reason))) return undefined
   const times = readTimes(freshness)
   const readPlace = readPlaceOf(place)
@@ -97,11 +113,14 @@ function readResponse(head: Record<string, unknown>, body: Buffer, key: string):
     reason,
     fields,
     // A copy of its own, so that the frame (a client's read buffer, perhaps) is not kept alive by it.
-    body: Buffer.copyBytesFrom(body),
+    body: exactCopy(body),
     place: readPlace,
     freshness: times,
     receivedAt,
     authorized,
+    keepUntil,
+    isHeuristic,
+    hasOwnEtag,
     epoch,
   }
 }
@@ -118,15 +137,20 @@ function readTimes(value: unknown): StoredParts['freshness'] | undefined {
 }
 
 function readPlaceOf(value: unknown): Place | undefined {
-  const { host, hosts, path, query, queryRule, route, tags } = asObject(value)
+  const { host, hosts, path, query, queryRule, search, route, tags } = asObject(value)
   if (typeof host !== 'string' || !isStrings(hosts) || typeof path !== 'string' || typeof query !== 'string') {
     return undefined
   }
   if (!isStrings(tags) || (route !== undefined && typeof route !== 'string')) return undefined
-  if (typeof queryRule === 'boolean' || isStrings(queryRule))
-    return { host, hosts, path, query, queryRule, route, tags }
-  const { ignore } = asObject(queryRule)
-  return isStrings(ignore) ? { host, hosts, path, query, queryRule: { ignore }, route, tags } : undefined
+  if (search !== undefined && typeof search !== 'string') return undefined
+  const rule = readQueryRule(queryRule)
+  return rule === undefined ? undefined : { host, hosts, path, query, queryRule: rule, search, route, tags }
+}
+
+function readQueryRule(value: unknown): QueryRule | undefined {
+  if (typeof value === 'boolean' || isStrings(value)) return value
+  const { ignore } = asObject(value)
+  return isStrings(ignore) ? { ignore } : undefined
 }
 
 const asObject = (value: unknown): Record<string, unknown> =>
@@ -155,7 +179,7 @@ function isFieldLines(value: unknown): value is string[] {
   return true
 }
 
-const FORBIDDEN_FIELDS = new Set(['set-cookie', 'content-length', 'transfer-encoding', 'connection', 'age'])
+const FORBIDDEN_FIELDS = new Set(['set-cookie', 'content-length', 'transfer-encoding', 'connection', 'age', 'trailer'])
 
 function isFieldValue(name: string, value: string): boolean {
   try {
@@ -165,4 +189,10 @@ function isFieldValue(name: string, value: string): boolean {
   } catch {
     return false
   }
+}
+
+function exactCopy(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return copy
 }

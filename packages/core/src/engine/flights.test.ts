@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { Flight, Flights, type Joined, type Landing } from './flights.ts'
+import type { StoredResponse } from './stored-response.ts'
+
+const RELEASED: Landing = { kind: 'released' }
+const stored: Landing = { kind: 'stored', response: {} as StoredResponse }
+
+/** Settled promises have run their reactions when this resolves. */
+const settle = (): Promise<unknown> => new Promise(setImmediate)
+
+const join = (flight: Flight, log: string[], name: string, isThere = true, waitMs = 5000): void => {
+  void flight.join(waitMs, () => isThere).then((joined: Joined) => log.push(`${name} ${joined.kind}`))
+}
+
+describe('a flight', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
+  afterEach(() => void vi.useRealTimers())
+
+  test('lands once for all who have joined, and for whoever comes later', async () => {
+    const flight = new Flight()
+    const first = flight.join(5000, () => true)
+    expect(flight.hasLanded).toBe(false)
+    flight.land(stored)
+    flight.land(RELEASED)
+    expect(flight.hasLanded).toBe(true)
+    expect(await first).toBe(stored)
+    expect(await flight.join(5000, () => true)).toBe(stored)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('is handed over to the first follower who is still there; the others wait for him', async () => {
+    const flight = new Flight()
+    const log: string[] = []
+    join(flight, log, 'gone', false)
+    join(flight, log, 'second')
+    join(flight, log, 'third')
+    expect(flight.handOver()).toBe(true)
+    await settle()
+    expect(log).toEqual(['second lead'])
+    expect(flight.handOver()).toBe(true)
+    await settle()
+    expect(log).toEqual(['second lead', 'third lead'])
+    expect(flight.handOver()).toBe(false)
+    flight.land(RELEASED)
+    await settle()
+    expect(log).toEqual(['second lead', 'third lead', 'gone released'])
+  })
+
+  test('has nobody to be handed over to', () => {
+    const flight = new Flight()
+    expect(flight.handOver()).toBe(false)
+    void flight.join(5000, () => false)
+    expect(flight.handOver()).toBe(false)
+  })
+
+  test('is waited for as long as each follower will, and no longer', async () => {
+    const flight = new Flight()
+    const log: string[] = []
+    join(flight, log, 'short', true, 100)
+    join(flight, log, 'long', true, 200)
+    await vi.advanceTimersByTimeAsync(99)
+    expect(log).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(log).toEqual(['short timeout'])
+    // Whoever has given up is not asked to render for the others.
+    flight.handOver()
+    await settle()
+    expect(log).toEqual(['short timeout', 'long lead'])
+    expect([flight.handOver(), vi.getTimerCount()]).toEqual([false, 0])
+  })
+})
+
+describe('flights', () => {
+  test('are found by key until they have landed', async () => {
+    const flights = new Flights()
+    const flight = flights.lead('a')
+    expect([flights.get('a'), flights.get('b'), flights.size]).toEqual([flight, undefined, 1])
+    const joined = flight.join(5000, () => true)
+    flights.land('a', flight, stored)
+    expect(await joined).toBe(stored)
+    expect([flights.get('a'), flights.size]).toEqual([undefined, 0])
+  })
+
+  test.each(['resolves', 'rejects'])('stay until the write %s', async (how) => {
+    const flights = new Flights()
+    const flight = flights.lead('a')
+    const write = Promise.withResolvers<void>()
+    flights.land('a', flight, stored, write.promise)
+    expect(await flights.get('a')?.join(5000, () => true)).toBe(stored)
+    if (how === 'resolves') write.resolve()
+    else write.reject(new Error('no'))
+    await settle()
+    expect(flights.size).toBe(0)
+  })
+
+  test('forget themselves alone', async () => {
+    const flights = new Flights()
+    const older = flights.lead('a')
+    const write = Promise.withResolvers<void>()
+    flights.land('a', older, stored, write.promise)
+    const newer = flights.lead('a')
+    write.resolve()
+    await settle()
+    expect(flights.get('a')).toBe(newer)
+  })
+})

@@ -1,0 +1,182 @@
+import { expect, test } from 'vitest'
+import type { ReadSelector } from '../policy/selector.ts'
+import { encodeRecord } from '../stores/frame.ts'
+import type { Store } from '../stores/store.ts'
+import { GuardedStore } from './guarded-store.ts'
+import { PurgeLedger } from './purge-ledger.ts'
+import { StoredResponse } from './stored-response.ts'
+
+const clock = { wall: 1_000_000, monotonic: 5_000_000 }
+const monotonicNow = (): number => clock.monotonic
+
+/** A store that several processes share, and that can be away. */
+function makeShared() {
+  const frames = new Map<string, Uint8Array>()
+  const shared = { isAway: false, reads: 0, frames }
+  const answer = async <T>(act: () => T): Promise<T> => {
+    if (shared.isAway) throw new Error('away')
+    return act()
+  }
+  const store: Store = {
+    get: (key) => answer(() => ((shared.reads += 1), frames.get(key))),
+    set: (key, frame) => answer(() => void frames.set(key, frame)),
+    delete: (key) => answer(() => void frames.delete(key)),
+  }
+  const open = (now = () => clock.wall): PurgeLedger => {
+    const guard = { timeoutMs: { get: 50, set: 250 }, monotonicNow, onError: () => {}, onBreaker: () => {} }
+    return new PurgeLedger(new GuardedStore(store, guard), 'purges', { now, monotonicNow })
+  }
+  return { shared, open }
+}
+
+const url = (i: number): ReadSelector => ({ kind: 'url', host: 'www.a.test', path: `/${'x'.repeat(7000)}/${i}` })
+const tag = (name: string): ReadSelector => ({ kind: 'tag', name })
+const KEPT = { keepUntil: 0, isHeuristic: false, hasOwnEtag: false }
+const rendered = (epoch: number, ...tags: string[]): StoredResponse => {
+  const place = {
+    host: '',
+    hosts: [],
+    path: '/',
+    query: '',
+    queryRule: true,
+    search: undefined,
+    route: undefined,
+    tags,
+  }
+  const freshness = { bornAt: 0, freshUntil: 0, staleUntil: 0, errorUntil: 0 }
+  const head = { key: 'k', selecting: [], status: 200, reason: undefined, fields: [], body: Buffer.alloc(0) }
+  return new StoredResponse({ ...head, place, freshness, receivedAt: 0, authorized: false, ...KEPT, epoch }, 1)
+}
+
+test('without a store there is nothing to catch up with', async () => {
+  const ledger = new PurgeLedger(undefined, 'purges', { now: () => 1000, monotonicNow: () => 0 })
+  expect(ledger.catchUp()).toBeUndefined()
+  await ledger.purge(tag('a'), false)
+  expect([ledger.latest, ledger.admits(rendered(0, 'a')), ledger.admits(rendered(0, 'b'))]).toEqual([1000, false, true])
+})
+
+test('a purge reaches another process within a second, and one that starts later', async () => {
+  const { open } = makeShared()
+  const [here, there] = [open(), open()]
+  await there.catchUp()
+  await here.purge(tag('a'), false)
+  clock.monotonic += 999
+  expect(there.catchUp()).toBeUndefined()
+  clock.monotonic += 1
+  await there.catchUp()
+  const later = open()
+  await later.catchUp()
+  for (const ledger of [here, there, later]) {
+    expect([ledger.admits(rendered(0, 'a')), ledger.admits(rendered(0, 'b'))]).toEqual([false, true])
+    expect(ledger.admits(rendered(ledger.latest, 'a'))).toBe(true)
+  }
+})
+
+test('the record is read once for all who ask at the same moment', async () => {
+  const { shared, open } = makeShared()
+  const ledger = open()
+  await Promise.all([ledger.catchUp(), ledger.catchUp(), ledger.catchUp()])
+  expect(shared.reads).toBe(1)
+})
+
+test('two processes that purge within a second both take what the other has named', async () => {
+  const { open } = makeShared()
+  const [here, there] = [open(), open()]
+  await Promise.all([here.catchUp(), there.catchUp()])
+  const held = rendered(0, 'a')
+  await here.purge(tag('a'), false)
+  clock.wall += 500
+  await there.purge(tag('b'), false)
+  clock.monotonic += 1000
+  await there.catchUp()
+  expect([there.admits(held), there.admits(rendered(0, 'b'))]).toEqual([false, false])
+})
+
+test('this holds for what was looked at between the two purges, too', async () => {
+  const { open } = makeShared()
+  const [here, there] = [open(), open()]
+  await Promise.all([here.catchUp(), there.catchUp()])
+  const held = rendered(0, 'a')
+  await here.purge(tag('a'), false)
+  clock.wall += 500
+  const purging = there.purge(tag('b'), false)
+  // As memory is swept while the store is being told.
+  expect(there.admits(held)).toBe(true)
+  await purging
+  clock.monotonic += 1000
+  await there.catchUp()
+  expect(there.admits(held)).toBe(false)
+})
+
+test('with the store away a purge rejects, holds here, and is told when it is back', async () => {
+  const { shared, open } = makeShared()
+  const [here, there] = [open(), open()]
+  await there.catchUp()
+  shared.isAway = true
+  await expect(here.purge(tag('a'), false)).rejects.toThrow('away')
+  expect(here.admits(rendered(0, 'a'))).toBe(false)
+  shared.isAway = false
+  clock.monotonic += 1000
+  await here.catchUp()
+  await there.catchUp()
+  expect(there.admits(rendered(0, 'a'))).toBe(false)
+})
+
+test('catching up never rejects', async () => {
+  const { shared, open } = makeShared()
+  shared.isAway = true
+  await expect(open().catchUp()).resolves.toBeUndefined()
+})
+
+test('a clock with fractions is as good as any', async () => {
+  const { open } = makeShared()
+  const [here, there] = [open(() => 1_000_000.25), open()]
+  await here.purge(tag('a'), false)
+  await there.catchUp()
+  expect(there.admits(rendered(0, 'a'))).toBe(false)
+})
+
+test('many purges of long URLs reach the others', async () => {
+  const { open } = makeShared()
+  const [here, there] = [open(), open()]
+  await Promise.all(Array.from({ length: 50 }, (_, i) => here.purge(url(i), false)))
+  await here.purge(tag('a'), false)
+  await there.catchUp()
+  expect([there.admits(rendered(0, 'a')), there.admits(rendered(0, 'b'))]).toEqual([false, true])
+})
+
+const all = { number: 1, soft: false, selector: { kind: 'all' } }
+
+test.each<[title: string, marks: unknown]>([
+  ['no list', 'x'],
+  ['nothing', undefined],
+  ...[
+    null,
+    1,
+    {},
+    { ...all, number: '1' },
+    { ...all, number: 1.5 },
+    { ...all, number: null },
+    { ...all, soft: 1 },
+    { ...all, selector: null },
+    { ...all, selector: { kind: 'every' } },
+    { ...all, selector: { kind: 'tag' } },
+    { ...all, selector: { kind: 'tag', name: 1 } },
+    { ...all, selector: { kind: 'url', host: 'a' } },
+    { ...all, selector: { kind: 'prefix', path: '/', host: 1 } },
+  ].map((junk): [string, unknown] => [JSON.stringify(junk), [junk]]),
+])('a record that is broken purges nothing: %s', async (_, marks) => {
+  const { shared, open } = makeShared()
+  shared.frames.set('purges', encodeRecord('purges', { marks }))
+  const ledger = open()
+  await ledger.catchUp()
+  expect([ledger.latest, ledger.admits(rendered(0, 'a'))]).toEqual([0, true])
+})
+
+test('of a record that is partly broken the rest counts', async () => {
+  const { shared, open } = makeShared()
+  shared.frames.set('purges', encodeRecord('purges', { marks: [{}, all] }))
+  const ledger = open()
+  await ledger.catchUp()
+  expect(ledger.admits(rendered(0, 'a'))).toBe(false)
+})

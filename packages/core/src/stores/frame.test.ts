@@ -1,0 +1,279 @@
+import { crc32 } from 'node:zlib'
+
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { StoredParts } from '../engine/stored-response.ts'
+import { decodeFrame, decodeRecord, encodeIndex, encodeRecord, encodeResponse, isVaryIndex } from './frame.ts'
+
+const PARTS: StoredParts = {
+  key: 'http:6:a.test2:/x0:',
+  selecting: ['accept', 'text/html', 'x-a', null],
+  status: 200,
+  reason: undefined,
+  fields: ['Content-Type', 'text/html', 'X-Latin', '\u00e9'],
+  body: Buffer.from('<p>\u00e4</p>'),
+  place: {
+    host: 'a.test',
+    hosts: ['a.test'],
+    path: '/x',
+    query: '?a=1',
+    queryRule: { ignore: ['utm'] },
+    search: 'params',
+    route: '/:x',
+    tags: ['one'],
+  },
+  freshness: { bornAt: 1, freshUntil: 2, staleUntil: 3, errorUntil: 4 },
+  receivedAt: 1.5,
+  authorized: false,
+  keepUntil: 9,
+  isHeuristic: false,
+  hasOwnEtag: true,
+  epoch: 7,
+}
+
+/** A frame as a forger makes it: its checksum is right. */
+function forge(head: unknown, body = PARTS.body, magic = 'cbk1'): Buffer {
+  const text = typeof head === 'string' ? head : JSON.stringify(head)
+  const rest = Buffer.concat([Buffer.from(text), body])
+  const prefix = Buffer.alloc(8)
+  prefix.writeUInt32BE(Buffer.byteLength(text))
+  prefix.writeUInt32BE(crc32(rest), 4)
+  return Buffer.concat([Buffer.from(magic), prefix, rest])
+}
+
+const { body, ...HEAD } = { kind: 'response', ...PARTS, bodyBytes: PARTS.body.length }
+const decode = (frame: Uint8Array) => decodeFrame(frame, PARTS.key)
+
+describe('a response', () => {
+  test('comes back as it was', () => {
+    expect(decode(encodeResponse(PARTS))).toEqual(PARTS)
+    expect(decode(forge(HEAD))).toEqual(PARTS)
+  })
+
+  test.each<[title: string, patch: Partial<StoredParts>]>([
+    ['an empty body', { body: Buffer.alloc(0) }],
+    ['all bytes there are', { body: Buffer.from(Array.from({ length: 256 }, (_, i) => i)) }],
+    ['a reason of its own', { reason: 'Fine' }],
+    [
+      'no route, no tags, no fields',
+      { place: { ...PARTS.place, search: undefined, route: undefined, tags: [] }, fields: [] },
+    ],
+    ...[true, false, [], ['a']].map((queryRule): [string, Partial<StoredParts>] => [
+      `a query rule ${JSON.stringify(queryRule)}`,
+      { place: { ...PARTS.place, queryRule } },
+    ]),
+  ])('with %s', (_, patch) => {
+    expect(decode(encodeResponse({ ...PARTS, ...patch }))).toEqual({ ...PARTS, ...patch })
+  })
+
+  test('of any kind comes back as it was', () => {
+    const text = fc.array(fc.nat({ max: 0xffff }), { maxLength: 20 }).map((codes) => String.fromCharCode(...codes))
+    const token = fc.stringMatching(/^[A-Za-z-]{1,12}$/).map((name) => `x-${name}`)
+    const value = fc.stringMatching(/^[\t -~\u0080-\u00ff]{0,20}$/)
+    const list = fc.array(text, { maxLength: 3 })
+    const time = fc.double({ noNaN: true, noDefaultInfinity: true }).map((one) => one + 0)
+    const parts: fc.Arbitrary<StoredParts> = fc.record({
+      key: text,
+      selecting: fc.array(fc.tuple(text, fc.option(text)), { maxLength: 3 }).map((pairs) => pairs.flat()),
+      status: fc.integer({ min: 200, max: 599 }),
+      reason: fc.option(value, { nil: undefined }),
+      fields: fc.array(fc.tuple(token, value), { maxLength: 4 }).map((pairs) => pairs.flat()),
+      body: fc.uint8Array({ maxLength: 50 }).map((bytes) => Buffer.from(bytes)),
+      place: fc.record({
+        host: text,
+        hosts: list,
+        path: text,
+        query: text,
+        queryRule: fc.oneof(fc.boolean(), list, fc.record({ ignore: list }, { noNullPrototype: true })),
+        search: fc.option(text, { nil: undefined }),
+        route: fc.option(text, { nil: undefined }),
+        tags: list,
+      }),
+      freshness: fc.record({ bornAt: time, freshUntil: time, staleUntil: time, errorUntil: time }),
+      receivedAt: time,
+      authorized: fc.boolean(),
+      keepUntil: time,
+      isHeuristic: fc.boolean(),
+      hasOwnEtag: fc.boolean(),
+      epoch: fc.nat(),
+    })
+    fc.assert(
+      fc.property(parts, (one) => {
+        expect(decodeFrame(encodeResponse(one), one.key)).toEqual(one)
+      }),
+    )
+  })
+
+  test('is read from the middle of a larger buffer, and does not hold on to it', () => {
+    const frame = encodeResponse(PARTS)
+    const larger = new Uint8Array(frame.length + 20)
+    larger.set(frame, 10)
+    const read = decode(larger.subarray(10, 10 + frame.length)) as StoredParts
+    larger.fill(0)
+    expect(read).toEqual(PARTS)
+    expect(read.body.buffer.byteLength).toBe(PARTS.body.length)
+  })
+})
+
+describe('what is broken is nothing', () => {
+  test.each([
+    ['a response', encodeResponse(PARTS)],
+    ['a list of selecting headers', encodeIndex({ key: PARTS.key, names: [['a'], ['b', 'c']] })],
+    // Were the length of its head not checked otherwise, this one would swallow a byte of the body.
+    ['a body like the end of a head', encodeResponse({ ...PARTS, body: Buffer.from('   }}}') })],
+  ])('every byte that is changed: %s', (_, frame) => {
+    for (let at = 0; at < frame.length; at += 1) {
+      for (const flip of [1, 0x20, 0x80, 0xff]) {
+        const broken = Buffer.from(frame)
+        broken[at]! ^= flip
+        expect(decode(broken), `byte ${at}`).toBeUndefined()
+      }
+    }
+  })
+
+  test('every piece of it, and more than it', () => {
+    const frame = encodeResponse(PARTS)
+    for (let length = 0; length < frame.length; length += 1) expect(decode(frame.subarray(0, length))).toBeUndefined()
+    expect(decode(Buffer.concat([frame, Buffer.from('x')]))).toBeUndefined()
+  })
+
+  test('any bytes', () => {
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 100 }),
+      fc.uint8Array({ maxLength: 100 }).map((rest) => Buffer.concat([Buffer.from('cbk1'), rest])),
+      fc.json().map((json) => forge(json)),
+    )
+    fc.assert(
+      fc.property(bytes, (frame) => {
+        expect(decode(frame)).toBeUndefined()
+        expect(decodeRecord(frame, 'purges')).toBeUndefined()
+      }),
+    )
+  })
+
+  test.each<[title: string, frame: Buffer]>([
+    ['another key', encodeResponse({ ...PARTS, key: `${PARTS.key}x` })],
+    ['another version', forge(HEAD, body, 'cbk2')],
+    ['no version', forge(HEAD, body, 'junk')],
+    ['another kind', forge({ ...HEAD, kind: 'purges' })],
+    ['no kind', forge({ ...HEAD, kind: undefined })],
+    ['no JSON', forge('{')],
+    ['no object', forge('"x"')],
+    ['null', forge('null')],
+    ['a list', forge([HEAD])],
+    ['a key on the prototype', forge(`{"__proto__":${JSON.stringify(HEAD)}}`)],
+    ['less body than there should be', forge(HEAD, body.subarray(1))],
+    ['more body than there should be', forge(HEAD, Buffer.concat([body, body]))],
+  ])('%s', (_, frame) => {
+    expect(decode(frame)).toBeUndefined()
+  })
+
+  /** Values that no member may have, unless it stands beside it. */
+  const JUNK: readonly unknown[] = [
+    undefined,
+    null,
+    true,
+    'x',
+    -1.5,
+    [],
+    ['x'],
+    [1],
+    {},
+    { length: 0 },
+    { toString: 'x' },
+  ]
+  const FITS: Record<string, readonly unknown[]> = {
+    selecting: [[]],
+    reason: [undefined, 'x'],
+    fields: [[]],
+    authorized: [true],
+    keepUntil: [-1.5],
+    isHeuristic: [true],
+    hasOwnEtag: [true],
+    search: [undefined, 'x'],
+    receivedAt: [-1.5],
+    epoch: [-1.5],
+    bornAt: [-1.5],
+    freshUntil: [-1.5],
+    staleUntil: [-1.5],
+    errorUntil: [-1.5],
+    host: ['x'],
+    hosts: [[], ['x']],
+    path: ['x'],
+    query: ['x'],
+    queryRule: [true, [], ['x']],
+    route: [undefined, 'x'],
+    tags: [[], ['x']],
+  }
+  const junkFor = (name: string): [string, unknown][] =>
+    JUNK.filter((junk) => !(FITS[name] ?? []).some((fit) => JSON.stringify(fit) === JSON.stringify(junk))).map(
+      (junk) => [name, junk],
+    )
+
+  test.each(Object.keys(HEAD).flatMap(junkFor))('%s: %j', (name, junk) => {
+    expect(decode(forge({ ...HEAD, [name]: junk }))).toBeUndefined()
+  })
+  test.each(Object.keys(PARTS.place).flatMap(junkFor))('place.%s: %j', (name, junk) => {
+    expect(decode(forge({ ...HEAD, place: { ...PARTS.place, [name]: junk } }))).toBeUndefined()
+  })
+  test.each(Object.keys(PARTS.freshness).flatMap(junkFor))('freshness.%s: %j', (name, junk) => {
+    expect(decode(forge({ ...HEAD, freshness: { ...PARTS.freshness, [name]: junk } }))).toBeUndefined()
+  })
+
+  test.each<[name: string, value: unknown]>([
+    ...[0, 99, 100, 199, 600, 1000, 200.5, '200', '1e309'].map((status): [string, unknown] => ['status', status]),
+    ['selecting', ['a']],
+    ['selecting', [null, 'a']],
+    ['selecting', ['a', 1]],
+    ['reason', 'a\r\nb'],
+    ['fields', ['a']],
+    ['fields', ['a', 1]],
+    ['fields', ['a', null]],
+    ['fields', ['', 'b']],
+    ['fields', ['a b', 'c']],
+    ['fields', ['a:', 'c']],
+    ['fields', ['X', 'a\r\nSet-Cookie: p=1']],
+    ['fields', ['X', 'a\nb']],
+    ['fields', ['X', 'a\u0000']],
+    ['fields', ['X', '\u0101']],
+    ['fields', ['X\r\nY', 'a']],
+    ['fields', [['X', 'a']]],
+    // Never stored by us; each would break what is sent.
+    ...['Set-Cookie', 'set-cookie', 'Content-Length', 'Transfer-Encoding', 'Connection', 'Age', 'Trailer'].map(
+      (name): [string, unknown] => ['fields', [name, 'a']],
+    ),
+  ])('%s: %j', (name, value) => {
+    expect(decode(forge({ ...HEAD, [name]: value }))).toBeUndefined()
+  })
+
+  test('what is not known is left out', () => {
+    const forged = forge({ ...HEAD, hits: 5, order: 9, place: { ...PARTS.place, extra: 1 }, toJSON: 'x' })
+    expect(decode(forged)).toEqual(PARTS)
+    expect(decode(forge(`{"__proto__":{"status":404},${JSON.stringify(HEAD).slice(1)}`))).toEqual(PARTS)
+    expect(({} as { status?: number }).status).toBeUndefined()
+  })
+})
+
+describe('a list of selecting headers', () => {
+  const index = { key: 'k', names: [['a', 'b'], ['c']] }
+
+  test('comes back as it was', () => {
+    const read = decodeFrame(encodeIndex(index), 'k')
+    expect(read).toEqual(index)
+    expect([isVaryIndex(read!), isVaryIndex(PARTS)]).toEqual([true, false])
+    expect(decodeFrame(encodeIndex(index), 'other')).toBeUndefined()
+  })
+
+  test.each([undefined, null, 'a', ['a'], [[1]], [null], {}])('is nothing with names %j', (names) => {
+    expect(decodeFrame(forge({ kind: 'vary', key: 'k', names }, Buffer.alloc(0)), 'k')).toBeUndefined()
+  })
+})
+
+describe('a record', () => {
+  test('comes back as it was, under its own kind', () => {
+    const frame = encodeRecord('purges', { marks: [1, 2] })
+    expect(decodeRecord(frame, 'purges')).toMatchObject({ marks: [1, 2] })
+    expect(decodeRecord(frame, 'other')).toBeUndefined()
+    expect(decodeRecord(encodeResponse(PARTS), 'purges')).toBeUndefined()
+  })
+})
