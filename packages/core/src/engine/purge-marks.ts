@@ -10,7 +10,7 @@ export interface Mark {
 
 const MAX_MARKS = 1000
 /** They are read once a second: the record must stay small, however long the URLs are. */
-const MAX_CHARACTERS = 256 * 1024
+const MAX_CHARACTERS = 512 * 1024
 
 /**
  * The purges that a process knows, in order. A mark's number is at least the time of the purge and always above all
