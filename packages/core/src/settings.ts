@@ -1,4 +1,20 @@
-import { credentialInVary, globalOption, invalidOption, noStorage, unknownOption } from './errors.ts'
+import {
+  type Check,
+  boolean,
+  bytes,
+  callback,
+  check,
+  count,
+  countAboveZero,
+  fieldNames,
+  group,
+  hasOnly,
+  isNames,
+  milliseconds,
+  positiveMilliseconds,
+  seconds,
+} from './checks.ts'
+import { credentialInVary, globalOption, noStorage } from './errors.ts'
 import {
   type CachebackOptions,
   type CookieRule,
@@ -54,52 +70,6 @@ export interface Settings {
 }
 
 const MiB = 1024 * 1024
-/** Longer lifetimes mean nothing (RFC 9111 §1.2.2) and would overflow timers and stores. */
-const MAX_SECONDS = 2 ** 31
-
-type Check = (value: unknown, path: string) => void
-
-const check =
-  (accepts: (value: unknown) => boolean, expected: string): Check =>
-  (value, path) => {
-    if (!accepts(value)) throw invalidOption(path, expected, value)
-  }
-
-const isCount = (value: unknown): boolean => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-const isPositive = (value: unknown): boolean => isCount(value) && value !== 0
-const isNames = (value: unknown): value is string[] =>
-  Array.isArray(value) && value.every((name) => typeof name === 'string' && name !== '')
-const isToken = (value: unknown): boolean => typeof value === 'string' && /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(value)
-const isTokens = (value: unknown): boolean => Array.isArray(value) && value.every(isToken)
-const hasOnly = (value: unknown, key: string): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && Object.keys(value).length === 1 && key in value
-
-const seconds = check(
-  (value) => typeof value === 'number' && value >= 0 && value <= MAX_SECONDS,
-  'a number of seconds from 0 to 2147483648',
-)
-/** setTimeout fires at once for longer delays. */
-const milliseconds = check((value) => isCount(value) && (value as number) < 2 ** 31, 'a whole number of milliseconds')
-const positiveMilliseconds = check(
-  (value) => isPositive(value) && (value as number) < 2 ** 31,
-  'a whole number of milliseconds above 0',
-)
-const bytes = check(isPositive, 'a whole number of bytes above 0')
-const count = check(isCount, 'a whole number')
-const countAboveZero = check(isPositive, 'a whole number above 0')
-const boolean = check((value) => typeof value === 'boolean', 'true or false')
-const callback = check((value) => typeof value === 'function', 'a function')
-const fieldNames = check(isTokens, 'an array of header names')
-
-const group =
-  (checks: Record<string, Check>): Check =>
-  (value, path) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw invalidOption(path, `an object with ${Object.keys(checks).join(', ')}`, value)
-    }
-    checkAll(value as Record<string, unknown>, checks, `${path}.`)
-  }
-
 const ROUTE_CHECKS: Record<keyof RouteOptions, Check> = {
   maxAge: seconds,
   staleWhileRevalidate: seconds,
@@ -228,14 +198,6 @@ export function resolveRules(layers: readonly RouteOptions[]): Rules {
     invalidateOnUnsafe: options.invalidateOnUnsafe ?? true,
     noVarySearch: options.noVarySearch ?? false,
     queryMethod: options.queryMethod ?? false,
-  }
-}
-
-function checkAll(options: Record<string, unknown>, checks: Record<string, Check>, path: string): void {
-  for (const [name, value] of Object.entries(options)) {
-    const test = Object.hasOwn(checks, name) ? checks[name] : undefined
-    if (test === undefined) throw unknownOption(path.replace(/^options\./, '') + name, Object.keys(checks))
-    if (value !== undefined) test(value, path.replace(/^options\./, '') + name)
   }
 }
 

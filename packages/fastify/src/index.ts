@@ -1,8 +1,13 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
-import { type Cacheback, type CachebackOptions, CachebackError, type RouteOptions } from '@cacheback/core'
+import {
+  type Cacheback,
+  type CachebackOptions,
+  CachebackError,
+  type RouteOptions as CacheRouteOptions,
+} from '@cacheback/core'
 import { type Layer, type Visit, cacheFrom, layerOf } from '@cacheback/core/adapter'
-import type { FastifyContextConfig, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyContextConfig, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
 declare module 'fastify' {
@@ -12,19 +17,20 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     /** Options of this route, which replace the plugin's; `false` keeps the cache out of it. */
-    cacheback?: (RouteOptions & object) | false
+    cacheback?: CacheRouteOptions | false
   }
 }
 
 /** Options of the plugin: those of a cache, or a cache that exists already and options for all routes. */
-export type CachebackPluginOptions = (CachebackOptions | ({ cache: Cacheback } & RouteOptions)) & {
+export type CachebackPluginOptions = (CachebackOptions | ({ cache: Cacheback } & CacheRouteOptions)) & {
   /** Where the cache sits: 'onRequest', before all else, or 'preHandler', behind authentication in hooks. Default: 'onRequest'. */
   hook?: 'onRequest' | 'preHandler' | undefined
 }
 
 const HOOKS = ['onRequest', 'preHandler']
 
-const plugin: FastifyPluginCallback<CachebackPluginOptions> = (app, options, done) => {
+// Async, so that what is wrong with the options rejects register() instead of ending the process.
+const plugin: FastifyPluginAsync<CachebackPluginOptions> = async (app, options) => {
   const { hook = 'onRequest', ...rest } = options
   if (!HOOKS.includes(hook)) {
     throw new CachebackError(
@@ -34,8 +40,8 @@ const plugin: FastifyPluginCallback<CachebackPluginOptions> = (app, options, don
     )
   }
   const { cache, routeDefaults } = cacheOf(rest)
-  const layers = new Map<RouteOptions | false | undefined, Layer>()
-  const layerFor = (config: RouteOptions | false | undefined): Layer => {
+  const layers = new Map<CacheRouteOptions | false | undefined, Layer>()
+  const layerFor = (config: CacheRouteOptions | false | undefined): Layer => {
     const known = layers.get(config)
     if (known !== undefined) return known
     const layer = layerOf(cache, config === false ? false : { ...routeDefaults, ...config })
@@ -53,11 +59,10 @@ const plugin: FastifyPluginCallback<CachebackPluginOptions> = (app, options, don
   })
   cache.attach(app.server)
   app.addHook('onClose', () => cache.close())
-  done()
 }
 
 /** Fastify plugin: `app.register(cachebackPlugin, { staleWhileRevalidate: 60 })`. Decorates `app.cacheback`; closes with the app. */
-export const cachebackPlugin: FastifyPluginCallback<CachebackPluginOptions> = fp(plugin, {
+export const cachebackPlugin: FastifyPluginAsync<CachebackPluginOptions> = fp(plugin, {
   fastify: '5.x',
   name: '@cacheback/fastify',
 })
@@ -65,14 +70,14 @@ export const cachebackPlugin: FastifyPluginCallback<CachebackPluginOptions> = fp
 export default cachebackPlugin
 
 /** Where no route matches there may be no config. */
-function configOf(request: FastifyRequest): RouteOptions | false | undefined {
+function configOf(request: FastifyRequest): CacheRouteOptions | false | undefined {
   const config: FastifyContextConfig | undefined = request.routeOptions.config
   return config?.cacheback
 }
 
-function cacheOf(options: CachebackOptions | ({ cache: Cacheback } & RouteOptions)): {
+function cacheOf(options: CachebackOptions | ({ cache: Cacheback } & CacheRouteOptions)): {
   cache: Cacheback
-  routeDefaults: RouteOptions
+  routeDefaults: CacheRouteOptions
 } {
   if (!('cache' in options)) return { cache: cacheFrom(options), routeDefaults: {} }
   const { cache, ...routeDefaults } = options

@@ -20,8 +20,8 @@ describe('a flight', () => {
     const flight = new Flight()
     const first = flight.join(5000, () => true)
     expect(flight.hasLanded).toBe(false)
-    flight.land(stored)
-    flight.land(RELEASED)
+    flight.land(stored, 1)
+    flight.land(RELEASED, 2)
     expect(flight.hasLanded).toBe(true)
     expect(await first).toBe(stored)
     expect(await flight.join(5000, () => true)).toBe(stored)
@@ -41,7 +41,7 @@ describe('a flight', () => {
     await settle()
     expect(log).toEqual(['second lead', 'third lead'])
     expect(flight.handOver()).toBe(false)
-    flight.land(RELEASED)
+    flight.land(RELEASED, 1)
     await settle()
     expect(log).toEqual(['second lead', 'third lead', 'gone released'])
   })
@@ -70,9 +70,39 @@ describe('a flight', () => {
   })
 })
 
+describe('who may still join', () => {
+  test('is everybody until it has landed, and then who has looked before that', () => {
+    const flight = new Flight()
+    expect([0, 5, 1000].map((lookedAt) => flight.isJoinable(lookedAt))).toEqual([true, true, true])
+    flight.land(stored, 5)
+    expect([0, 4, 5, 6].map((lookedAt) => flight.isJoinable(lookedAt))).toEqual([true, true, false, false])
+  })
+
+  test('does not change with a second landing', () => {
+    const flight = new Flight()
+    flight.land(stored, 5)
+    flight.land(RELEASED, 9)
+    expect(flight.isJoinable(6)).toBe(false)
+  })
+
+  test('does not change when the leader does', () => {
+    const flight = new Flight()
+    void flight.join(5000, () => true)
+    flight.handOver()
+    expect(flight.isJoinable(1000)).toBe(true)
+  })
+})
+
+/** Flights, and the counter by which moments are numbered. */
+function makeFlights() {
+  let moment = 0
+  const next = (): number => (moment += 1)
+  return { flights: new Flights(next), next }
+}
+
 describe('flights', () => {
   test('are found by key until they have landed', async () => {
-    const flights = new Flights()
+    const { flights } = makeFlights()
     const flight = flights.lead('a')
     expect([flights.get('a'), flights.get('b'), flights.size]).toEqual([flight, undefined, 1])
     const joined = flight.join(5000, () => true)
@@ -82,7 +112,7 @@ describe('flights', () => {
   })
 
   test.each(['resolves', 'rejects'])('stay until the write %s', async (how) => {
-    const flights = new Flights()
+    const { flights } = makeFlights()
     const flight = flights.lead('a')
     const write = Promise.withResolvers<void>()
     flights.land('a', flight, stored, write.promise)
@@ -93,8 +123,17 @@ describe('flights', () => {
     expect(flights.size).toBe(0)
   })
 
+  test('of which the write is under way are for those who have looked before it', () => {
+    const { flights, next } = makeFlights()
+    const flight = flights.lead('a')
+    const before = next()
+    flights.land('a', flight, stored, new Promise(() => undefined))
+    const after = next()
+    expect([before, after].map((lookedAt) => flights.get('a')?.isJoinable(lookedAt))).toEqual([true, false])
+  })
+
   test('forget themselves alone', async () => {
-    const flights = new Flights()
+    const { flights } = makeFlights()
     const older = flights.lead('a')
     const write = Promise.withResolvers<void>()
     flights.land('a', older, stored, write.promise)

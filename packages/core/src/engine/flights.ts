@@ -16,7 +16,7 @@ export type Joined =
   | { readonly kind: 'lead' }
   | { readonly kind: 'timeout' }
 
-/** Where one leader after the other is lost, nobody waits for a fifth. */
+/** Where one visitor after the other leaves, nobody waits for a fifth leader; where the app itself breaks off, for a third. */
 const MAX_HANDOVERS = 3
 
 interface Follower {
@@ -65,8 +65,8 @@ export class Flight {
   }
 
   /** Lets one follower render in the leader's place. Returns whether there was one. */
-  handOver(): boolean {
-    if (this.#handovers === MAX_HANDOVERS) return false
+  handOver(visitorLeft: boolean): boolean {
+    if (this.#handovers >= (visitorLeft ? MAX_HANDOVERS : 1)) return false
     this.#handovers += 1
     for (const follower of this.#followers) {
       if (!follower.isThere()) continue

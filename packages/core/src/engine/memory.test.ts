@@ -1,48 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { RequestHead } from '../policy/fields.ts'
+import { PARTS, request } from '../../../../test/support/unit.ts'
 import type { Selecting } from '../policy/vary.ts'
 import { Memory } from './memory.ts'
-import { type StoredParts, StoredResponse } from './stored-response.ts'
-
-const TIMES = { bornAt: 0, freshUntil: 0, staleUntil: 0, errorUntil: 0 }
-const PARTS: StoredParts = {
-  key: 'k',
-  selecting: [],
-  status: 200,
-  reason: undefined,
-  fields: [],
-  body: Buffer.alloc(0),
-  place: {
-    host: 'a.test',
-    hosts: ['a.test'],
-    path: '/',
-    query: '',
-    queryRule: true,
-    search: undefined,
-    route: undefined,
-    tags: [],
-  },
-  freshness: TIMES,
-  receivedAt: 0,
-  authorized: false,
-  keepUntil: 0,
-  isHeuristic: false,
-  hasOwnEtag: false,
-  epoch: 0,
-}
+import { StoredResponse } from './stored-response.ts'
 
 const stored = (order: number, selecting: Selecting = [], key = 'k', bytes = 0): StoredResponse =>
   new StoredResponse({ ...PARTS, key, selecting, body: Buffer.alloc(bytes) }, order)
-
-const request = (headers: Record<string, string> = {}): RequestHead => ({
-  method: 'GET',
-  secure: false,
-  target: '/',
-  rewritten: undefined,
-  headers,
-  rawHeaders: Object.entries(headers).flat(),
-})
 
 function make(maxBytes = 1024 * 1024) {
   const evicted: string[] = []
@@ -188,6 +152,7 @@ describe('the bound in bytes', () => {
     memory.removeWhere(() => true)
     memory.clear()
     expect([memory.variants('k'), memory.bytes, memory.entries, [...memory.all()]]).toEqual([[], 0, 0, []])
+    expect([memory.isOn, make().memory.isOn]).toEqual([false, true])
   })
 })
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { PARTS, PLACE } from '../../../../test/support/unit.ts'
 import type { ReadSelector } from '../policy/selector.ts'
 import { encodeRecord } from '../stores/frame.ts'
 import type { Store } from '../stores/store.ts'
@@ -31,22 +32,8 @@ function makeShared() {
 
 const url = (i: number): ReadSelector => ({ kind: 'url', host: 'www.a.test', path: `/${'x'.repeat(7000)}/${i}` })
 const tag = (name: string): ReadSelector => ({ kind: 'tag', name })
-const KEPT = { keepUntil: 0, isHeuristic: false, hasOwnEtag: false }
-const rendered = (epoch: number, ...tags: string[]): StoredResponse => {
-  const place = {
-    host: '',
-    hosts: [],
-    path: '/',
-    query: '',
-    queryRule: true,
-    search: undefined,
-    route: undefined,
-    tags,
-  }
-  const freshness = { bornAt: 0, freshUntil: 0, staleUntil: 0, errorUntil: 0 }
-  const head = { key: 'k', selecting: [], status: 200, reason: undefined, fields: [], body: Buffer.alloc(0) }
-  return new StoredResponse({ ...head, place, freshness, receivedAt: 0, authorized: false, ...KEPT, epoch }, 1)
-}
+const rendered = (epoch: number, ...tags: string[]): StoredResponse =>
+  new StoredResponse({ ...PARTS, place: { ...PLACE, tags }, epoch }, 1)
 
 test('without a store there is nothing to catch up with', async () => {
   const ledger = new PurgeLedger(undefined, 'purges', { now: () => 1000, monotonicNow: () => 0 })
@@ -70,6 +57,21 @@ test('a purge reaches another process within a second, and one that starts later
     expect([ledger.admits(rendered(0, 'a')), ledger.admits(rendered(0, 'b'))]).toEqual([false, true])
     expect(ledger.admits(rendered(ledger.latest, 'a'))).toBe(true)
   }
+})
+
+test.each([
+  ['is heard of', 0],
+  ['is heard of, though the clock of the other is ahead', 3_600_000],
+])('a soft purge ends a lifetime no later than it %s', async (_, aheadMs) => {
+  const { open } = makeShared()
+  const [here, there] = [open(() => clock.wall + aheadMs), open()]
+  const until = clock.wall + 7_200_000
+  const freshness = { bornAt: 0, freshUntil: until, staleUntil: until + 5000, errorUntil: until }
+  const held = new StoredResponse({ ...PARTS, freshness, place: { ...PLACE, tags: ['a'] } }, 1)
+  await here.purge(tag('a'), true)
+  await there.catchUp()
+  expect(there.admits(held)).toBe(true)
+  expect(held.freshness).toMatchObject({ freshUntil: clock.wall, staleUntil: clock.wall + 5000 })
 })
 
 test('the record is read once for all who ask at the same moment', async () => {

@@ -1,34 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { PARTS, PLACE } from '../../../../test/support/unit.ts'
+import type { Freshness } from '../policy/freshness.ts'
 import type { Place, ReadSelector } from '../policy/selector.ts'
 import { type Mark, PurgeMarks } from './purge-marks.ts'
-import { type StoredParts, StoredResponse } from './stored-response.ts'
+import { StoredResponse } from './stored-response.ts'
 
-const PLACE: Place = {
-  host: '',
-  hosts: [],
-  path: '/',
-  query: '',
-  queryRule: true,
-  search: undefined,
-  route: undefined,
-  tags: [],
-}
-const TIMES = { bornAt: 0, freshUntil: 0, staleUntil: 0, errorUntil: 0 }
-const PARTS: Omit<StoredParts, 'place' | 'epoch'> = {
-  key: 'k',
-  selecting: [],
-  status: 200,
-  reason: undefined,
-  fields: [],
-  body: Buffer.alloc(0),
-  freshness: TIMES,
-  receivedAt: 0,
-  authorized: false,
-  keepUntil: 0,
-  isHeuristic: false,
-  hasOwnEtag: false,
-}
+/** After all marks but those of a fast clock. */
+const NOW = 1_000_000
+type Verdict = ReturnType<PurgeMarks['verdict']>
 
 const tag = (name: string): ReadSelector => ({ kind: 'tag', name })
 const mark = (number: number, name: string, soft = false): Mark => ({ number, soft, selector: tag(name) })
@@ -60,20 +40,28 @@ describe('the number of a purge', () => {
 describe('what was rendered at an epoch', () => {
   const marks = [mark(10, 'a'), mark(20, 'b', true), mark(30, 'a', true), mark(40, 'c')]
 
-  test.each<[epoch: number, name: string, verdict: 'removed' | 'stale' | undefined]>([
+  test.each<[epoch: number, name: string, verdict: Verdict]>([
     [0, 'a', 'removed'],
     [9, 'a', 'removed'],
     // The newest purge known when the render began does not concern it.
-    [10, 'a', 'stale'],
-    [29, 'a', 'stale'],
+    [10, 'a', 30],
+    [29, 'a', 30],
     [30, 'a', undefined],
-    [0, 'b', 'stale'],
+    [0, 'b', 20],
     [20, 'b', undefined],
     [39, 'c', 'removed'],
     [40, 'c', undefined],
     [0, 'd', undefined],
   ])('%d, with tag %s: %s', (epoch, name, verdict) => {
     expect(make(...marks).verdict(place(name), epoch)).toBe(verdict)
+  })
+
+  // It has been stale since then, however often it has been purged again.
+  test('of several soft purges the oldest counts, of those that it does not know', () => {
+    const several = make(mark(10, 'a', true), mark(20, 'b', true), mark(30, 'c', true))
+    const verdicts = [0, 9, 10, 19, 20, 30].map((epoch) => several.verdict(place('a', 'b', 'c'), epoch))
+    expect(verdicts).toEqual([10, 10, 20, 20, 30, undefined])
+    expect(several.verdict(place('c', 'b'), 0)).toBe(20)
   })
 
   test('a hard purge outdoes a soft one, before or after it', () => {
@@ -87,22 +75,63 @@ describe('a stored response', () => {
     const marks = new PurgeMarks()
     const before = marks.latest
     marks.add(tag('a'), false, 1000)
-    expect(marks.admits(rendered(before, 'a'))).toBe(false)
-    expect(marks.admits(rendered(marks.latest, 'a'))).toBe(true)
+    expect(marks.admits(rendered(before, 'a'), NOW)).toBe(false)
+    expect(marks.admits(rendered(marks.latest, 'a'), NOW)).toBe(true)
     marks.add(tag('a'), false, 1000)
-    expect(marks.admits(rendered(1000, 'a'))).toBe(false)
+    expect(marks.admits(rendered(1000, 'a'), NOW)).toBe(false)
   })
 
-  test('becomes stale by a soft purge and stays so', () => {
+  /** Fresh for 10 s, stale for 5 more, in place of an error for 20 more. */
+  const TIMES: Freshness = { bornAt: 0, freshUntil: 10_000, staleUntil: 15_000, errorUntil: 30_000 }
+  const lasting = (...tags: string[]): StoredResponse =>
+    new StoredResponse({ ...PARTS, freshness: TIMES, place: place(...tags) }, 1)
+
+  /** The times after a look at this moment; undefined where it may not be used. */
+  const after = (marks: PurgeMarks, response: StoredResponse, now: number): Freshness | undefined =>
+    marks.admits(response, now) ? response.freshness : undefined
+
+  test('becomes stale by a soft purge, when that was, and stays so', () => {
     const marks = new PurgeMarks()
-    const response = rendered(0, 'a')
-    expect([marks.admits(response), response.expiredByPurge]).toEqual([true, false])
+    const response = lasting('a')
+    expect(after(marks, response, 500)).toEqual(TIMES)
     marks.add(tag('a'), true, 1000)
-    expect([marks.admits(response), response.expiredByPurge]).toEqual([true, true])
+    const ended = { bornAt: 0, freshUntil: 1000, staleUntil: 6000, errorUntil: 21_000 }
+    expect(after(marks, response, 4000)).toEqual(ended)
     marks.add(tag('b'), true, 2000)
-    expect([marks.admits(response), response.expiredByPurge]).toEqual([true, true])
-    marks.add(tag('a'), false, 3000)
-    expect(marks.admits(response)).toBe(false)
+    expect(after(marks, response, 4000)).toEqual(ended)
+    // Neither does another one lengthen its windows.
+    marks.add(tag('a'), true, 3000)
+    expect(after(marks, response, 4000)).toEqual(ended)
+    marks.add(tag('a'), false, 3001)
+    expect(after(marks, response, 4000)).toBeUndefined()
+  })
+
+  test('is not stale by a purge that it was rendered after', () => {
+    const marks = make(mark(1000, 'a', true))
+    const response = new StoredResponse({ ...PARTS, freshness: TIMES, place: place('a'), epoch: 1000 }, 1)
+    expect(after(marks, response, 2000)).toEqual(TIMES)
+  })
+
+  test('is stale from an earlier moment by an earlier purge that is heard of later', () => {
+    const marks = make(mark(2000, 'a', true))
+    const response = lasting('a', 'b')
+    expect(after(marks, response, 2000)?.freshUntil).toBe(2000)
+    marks.merge([mark(1500, 'b', true)])
+    expect(after(marks, response, 2000)).toEqual({
+      bornAt: 0,
+      freshUntil: 1500,
+      staleUntil: 6500,
+      errorUntil: 21_500,
+    })
+  })
+
+  // The clock of the process that has purged is ahead, or several purges came in the same millisecond.
+  test('is stale from now on by a purge of the future', () => {
+    const marks = make(mark(9000, 'a', true))
+    const response = lasting('a')
+    expect(after(marks, response, 2000)?.freshUntil).toBe(2000)
+    marks.merge([mark(9500, 'b')])
+    expect(after(marks, response, 3000)?.freshUntil).toBe(2000)
   })
 
   test('is taken by every purge that comes, one after the other', () => {
@@ -110,10 +139,10 @@ describe('a stored response', () => {
     const response = rendered(0, 'x')
     for (const name of ['a', 'b', 'c']) {
       marks.add(tag(name), false, 1000)
-      expect(marks.admits(response)).toBe(true)
+      expect(marks.admits(response, NOW)).toBe(true)
     }
     marks.add(tag('x'), false, 1000)
-    expect([marks.admits(response), marks.admits(response)]).toEqual([false, false])
+    expect([marks.admits(response, NOW), marks.admits(response, NOW)]).toEqual([false, false])
   })
 
   // Another process has purged a moment before this one, which hears of it a moment later.
@@ -121,9 +150,9 @@ describe('a stored response', () => {
     const marks = new PurgeMarks()
     const [taken, other] = [rendered(0, 'x'), rendered(0, 'y')]
     marks.add(tag('a'), false, 1000)
-    expect([marks.admits(taken), marks.admits(other)]).toEqual([true, true])
+    expect([marks.admits(taken, NOW), marks.admits(other, NOW)]).toEqual([true, true])
     marks.merge([mark(number, 'x')])
-    expect([marks.admits(taken), marks.admits(other)]).toEqual([false, true])
+    expect([marks.admits(taken, NOW), marks.admits(other, NOW)]).toEqual([false, true])
   })
 })
 
@@ -156,12 +185,18 @@ describe('marks of several processes', () => {
   })
 
   test('mean what each of them meant alone', () => {
-    const harder = { removed: 2, stale: 1, none: 0 } as const
+    const names = fc.subarray(['a', 'b', 'c'])
     fc.assert(
-      fc.property(some, fc.nat({ max: 50 }), fc.constantFrom('a', 'b'), (all, epoch, name) => {
-        const alone = all.map((one) => make(one).verdict(place(name), epoch) ?? 'none')
-        const worst = alone.toSorted((a, b) => harder[b] - harder[a])[0] ?? 'none'
-        expect(make(...all).verdict(place(name), epoch) ?? 'none').toBe(worst)
+      fc.property(some, fc.nat({ max: 50 }), names, (all, epoch, tags) => {
+        const alone = all.map((one) => ({ ...one, verdict: make(one).verdict(place(...tags), epoch) }))
+        const soft = alone.filter(({ verdict }) => typeof verdict === 'number')
+        // Of the same selector the newest alone is known, of several the oldest counts.
+        const newest = Object.values(Object.groupBy(soft, ({ selector }) => JSON.stringify(selector))).map((same) =>
+          Math.max(...same!.map(({ number }) => number)),
+        )
+        const worst: Verdict = newest.length === 0 ? undefined : Math.min(...newest)
+        const isRemoved = alone.some(({ verdict }) => verdict === 'removed')
+        expect(make(...all).verdict(place(...tags), epoch)).toBe(isRemoved ? 'removed' : worst)
       }),
     )
   })
@@ -175,13 +210,22 @@ describe('over a thousand marks', () => {
     expect(marks.verdict(place('x'), 0)).toBeUndefined()
     marks.add(tag('one more'), true, 1001)
     expect(marks.all).toEqual([{ number: 1001, soft: false, selector: { kind: 'all' } }])
-    expect([marks.admits(rendered(1000, 'x')), marks.admits(rendered(1001, 'x'))]).toEqual([false, true])
+    expect([marks.admits(rendered(1000, 'x'), NOW), marks.admits(rendered(1001, 'x'), NOW)]).toEqual([false, true])
     marks.add(tag('x'), false, 5)
-    expect([marks.latest, marks.admits(rendered(1001, 'x')), marks.admits(rendered(1001, 'y'))]).toEqual([
+    expect([marks.latest, marks.admits(rendered(1001, 'x'), NOW), marks.admits(rendered(1001, 'y'), NOW)]).toEqual([
       1002,
       false,
       true,
     ])
+  })
+
+  test('become one of all also where their selectors are long', () => {
+    const long = 'x'.repeat(10_000)
+    const marks = new PurgeMarks()
+    for (let i = 1; i <= 52; i += 1) marks.add(tag(`${long}${i}`), false, i)
+    expect(marks.all).toHaveLength(52)
+    marks.add(tag(`${long}53`), false, 53)
+    expect(marks.all).toEqual([{ number: 53, soft: false, selector: { kind: 'all' } }])
   })
 
   test('of the same are one', () => {

@@ -1,12 +1,16 @@
 import { describe, expect, test } from 'vitest'
+import { PARTS, request } from '../../../../test/support/unit.ts'
 import { DEFAULT_OMIT, type RouteOptions } from '../options.ts'
-import { resolveRules } from '../settings.ts'
-import type { FieldLines, RequestHead } from '../policy/fields.ts'
+import type { Decision } from '../policy/decide.ts'
+import type { FieldLines } from '../policy/fields.ts'
 import { keyOf } from '../policy/key.ts'
-import { type StoredResponse, hasNoContent, storedFields, storedResponse } from './stored-response.ts'
+import { resolveRules } from '../settings.ts'
+import { StoredResponse, hasNoContent, storedFields, storedResponse } from './stored-response.ts'
 
 const NOW = Date.UTC(2031, 2, 5, 6, 7, 8)
 const DATE = ['Date', 'Wed, 05 Mar 2031 06:07:08 GMT']
+
+const HEADERS = { host: 'A.test', 'x-forwarded-host': 'b.test', accept: 'text/html' }
 
 interface Made {
   readonly status?: number
@@ -27,19 +31,11 @@ function make({
   vary = [],
   options = {},
 }: Made = {}) {
-  const headers = { host: 'A.test', 'x-forwarded-host': 'b.test', accept: 'text/html' }
-  const request: RequestHead = {
-    method: 'GET',
-    secure: false,
-    target: '/x?a=1&b=2',
-    rewritten: undefined,
-    headers,
-    rawHeaders: Object.entries(headers).flat(),
-  }
+  const asked = request(HEADERS, { target: '/x?a=1&b=2' })
   const rules = resolveRules([options])
   const freshness = { bornAt: NOW, freshUntil: NOW + 1000, staleUntil: NOW + 2000, errorUntil: NOW + 3000 }
   return storedResponse(
-    { key: keyOf(request, rules), rules, request, requestedAt: NOW, epoch: 7, order: 3 },
+    { key: keyOf(asked, rules), rules, request: asked, requestedAt: NOW, epoch: 7, order: 3 },
     { status, reason: undefined, fields },
     { freshness, vary, authorized: false, isHeuristic: false, keepUntil: NOW + 4000 },
     Buffer.from(body),
@@ -76,7 +72,59 @@ test('what is stored of a response', () => {
     hasOwnEtag: false,
     epoch: 7,
   })
-  expect([response.order, response.hits, response.expiredByPurge]).toEqual([3, 0, false])
+  expect([response.order, response.hits, response.isRemoved]).toEqual([3, 0, false])
+  expect(response.freshness).toEqual(response.parts.freshness)
+})
+
+describe('a lifetime that ends before its time', () => {
+  const FRESHNESS = { bornAt: NOW, freshUntil: NOW + 1000, staleUntil: NOW + 3000, errorUntil: NOW + 4000 }
+  const lasting = (patch: Partial<typeof FRESHNESS> = {}): StoredResponse =>
+    new StoredResponse({ ...PARTS, freshness: { ...FRESHNESS, ...patch }, receivedAt: NOW }, 1)
+
+  test('takes the windows behind it along', () => {
+    const response = lasting()
+    response.expire(NOW + 400)
+    const ended = { bornAt: NOW, freshUntil: NOW + 400, staleUntil: NOW + 2400, errorUntil: NOW + 3400 }
+    expect(response.freshness).toEqual(ended)
+    // What is written to a store, and read by others, is what the app has said.
+    expect(response.parts.freshness).toEqual(FRESHNESS)
+    response.expire(NOW + 300)
+    expect(response.freshness.staleUntil).toBe(NOW + 2300)
+  })
+
+  test.each([1000, 2000, 5000])('is not lengthened, nor are they: %d ms after it began', (ms) => {
+    const response = lasting()
+    response.expire(NOW + ms)
+    expect(response.freshness).toEqual(FRESHNESS)
+    response.expire(NOW + 400)
+    const ended = response.freshness
+    response.expire(NOW + ms)
+    expect(response.freshness).toEqual(ended)
+  })
+
+  test('leaves alone what was stale from birth', () => {
+    const response = lasting({ freshUntil: NOW - 10_000 })
+    response.expire(NOW)
+    expect(response.freshness).toEqual({ ...FRESHNESS, freshUntil: NOW - 10_000 })
+  })
+
+  test.each<[title: string, patch: Partial<typeof FRESHNESS>, decisions: Decision[]]>([
+    ['both windows', {}, ['fresh', 'stale', 'stale', 'error-only', 'unusable']],
+    ['one to be stale in', { errorUntil: NOW + 1000 }, ['fresh', 'stale', 'stale', 'unusable', 'unusable']],
+    ['one for errors', { staleUntil: NOW + 1000 }, ['fresh', 'error-only', 'error-only', 'error-only', 'unusable']],
+    // Nothing allows it to be stale, so it may not be served at all (must-revalidate has no windows either).
+    [
+      'none',
+      { staleUntil: NOW + 1000, errorUntil: NOW + 1000 },
+      ['fresh', 'unusable', 'unusable', 'unusable', 'unusable'],
+    ],
+  ])('with %s', (_, patch, decisions) => {
+    const response = lasting(patch)
+    const at = (ms: number): Decision => response.decide({ authorized: false }, NOW + ms)
+    expect(at(999)).toBe('fresh')
+    response.expire(NOW + 400)
+    expect([399, 400, 2399, 2400, 3400].map(at)).toEqual(decisions)
+  })
 })
 
 const etagOf = (response: StoredResponse): string | undefined => {
@@ -122,6 +170,12 @@ describe('its fields', () => {
     ['without what belongs to one exchange', [...DATE, 'X-Request-Id', '1', 'X-RateLimit-Limit', '5'], [], DATE],
     ['without Age', [...DATE, 'Age', '5'], [], DATE],
     [
+      'with what earlier caches have said',
+      [...DATE, 'Cache-Status', 'a; hit'],
+      [],
+      [...DATE, 'Cache-Status', 'a; hit'],
+    ],
+    [
       'without what stood there before',
       [...DATE, 'X-User', 'alice', 'X', '1'],
       ['x-user', 'alice'],
@@ -146,12 +200,51 @@ test('it goes out with its length, unless it can have none', () => {
   expect([200, 204, 304, 404].map(hasNoContent)).toEqual([false, true, true, false])
 })
 
+describe('what caches before the app have said', () => {
+  const fields = ['cache-status', 'a; hit', ...DATE, 'Cache-Status', 'b; fwd=miss']
+
+  test('is kept, and goes out with what we say', () => {
+    const response = make({ fields, options: { etag: false } })
+    expect(response.parts.fields).toEqual(fields)
+    expect(response.upstreamStatus).toBe('a; hit, b; fwd=miss')
+    expect(make().upstreamStatus).toBeUndefined()
+  })
+
+  test.each([
+    [200, [...DATE, 'Content-Length', '1']],
+    [204, DATE],
+  ])('does not go out beside it: %d', (status, sent) => {
+    expect(make({ status, fields, options: { etag: false } }).preparedFields).toEqual(sent)
+  })
+})
+
+describe('the app is asked about it by', () => {
+  test.each<[title: string, fields: FieldLines, validators: FieldLines]>([
+    ['its ETag', ['etag', 'W/"a"'], ['If-None-Match', 'W/"a"']],
+    ['its Last-Modified', ['Last-Modified', 'x'], ['If-Modified-Since', 'x']],
+    ['both', ['Last-Modified', 'x', 'ETag', '"a"'], ['If-None-Match', '"a"', 'If-Modified-Since', 'x']],
+    // Ours it does not know.
+    ['nothing', [], []],
+  ])('%s', (_, fields, validators) => {
+    expect(make({ fields: [...DATE, ...fields] }).validators).toEqual(validators)
+  })
+})
+
 test('it counts all that it holds', () => {
   const bare = make().size
   expect(bare).toBeGreaterThan(600)
   expect(make({ body: 'x'.repeat(101) }).size).toBe(bare + 100)
   expect(make({ fields: [...DATE, 'X', 'x'.repeat(100)] }).size).toBeGreaterThan(bare + 100)
   expect(make({ tags: ['x'.repeat(100)] }).size).toBeGreaterThanOrEqual(bare + 100)
+})
+
+test('it is stored once for all queries that it calls the same', () => {
+  const keyWith = (rule: string, options: RouteOptions = { noVarySearch: true }): string =>
+    make({ fields: [...DATE, 'No-Vary-Search', rule], options }).parts.key
+  const asked = (target: string): string => keyOf(request(HEADERS, { target }), resolveRules([])).full
+  expect(keyWith('params=("b")')).toBe(asked('/x?a=1'))
+  expect(keyWith('params')).toBe(asked('/x?a=1&b=2'))
+  expect(keyWith('params=("b")', {})).toBe(asked('/x?a=1&b=2'))
 })
 
 test('its store key is that of its variant', () => {

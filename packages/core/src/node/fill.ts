@@ -5,40 +5,11 @@ import { type FieldLines, valueOf } from '../policy/fields.ts'
 import { freshenedFields, isAboutAnother } from '../policy/freshen.ts'
 import { type Head, type Storable, forbiddenOutside, isFailure, judge } from '../policy/storable.ts'
 import { readSearchRule } from '../policy/no-vary-search.ts'
-import { isSelectingTooLong } from '../policy/vary.ts'
+import { isSelectingTooLong, selectingOf } from '../policy/vary.ts'
 import type { ResponseHead } from '../options.ts'
 import { Body } from './body.ts'
-import type { HeadPlan, Tap } from './wire.ts'
-
-/** How a render has ended for the cache. */
-export type FillResult =
-  | { readonly kind: 'stored'; readonly response: StoredResponse; readonly written: Promise<void> }
-  /** The response may not be stored; it need not have ended yet. */
-  | { readonly kind: 'unstorable'; readonly reason: string; readonly status: number }
-  /** There was no whole response. */
-  | {
-      readonly kind: 'broken'
-      readonly reason: string
-      /** It was the visitor who left: somebody else may have more luck. */
-      readonly visitorLeft?: boolean
-    }
-
-/** Who made the render happen, and what he wants to hear of it. */
-export interface FillListener {
-  /** The head has been judged: what goes out? `reason`: why it will not be stored. */
-  onJudged(head: Head, verdict: Storable | { readonly reason: string }): HeadPlan
-  /** Called once, as soon as it is certain. */
-  onResult(result: FillResult): void
-  /** The app has said 304 to the validators of a stored response: this is what it is now. */
-  onFreshened?(response: StoredResponse, isStored: boolean): HeadPlan
-  /** The head has been written and judged again; only where it was found storable before. */
-  onWritten?(reason: string | undefined): void
-  mayReplace?(status: number): boolean
-  readonly hasConditions?: boolean | undefined
-  onChunk?(chunk: unknown, encoding: unknown): void
-  onEnd?(): void
-  onBroken?(): void
-}
+import type { FillListener, FillResult } from './fill-listener.ts'
+import { type HeadPlan, type Tap } from './tap.ts'
 
 export interface FillServices {
   readonly library: Library
@@ -186,6 +157,7 @@ export class Fill implements Tap {
     if (this.#context.isRefresh === true && isFailure(head.status)) return { reason: 'status' }
     const verdict = judge(head, rules, { requestedAt, receivedAt: this.#receivedAt, authorized })
     if ('reason' in verdict) return verdict
+    if (isSelectingTooLong(selectingOf(verdict.vary, this.#context.request))) return { reason: 'selecting-length' }
     if (Number(valueOf(head.fields, 'content-length') ?? 0) > this.#services.maxEntryBytes) {
       return { reason: 'too-large' }
     }
@@ -224,10 +196,6 @@ export class Fill implements Tap {
 
   #store(head: Head, storable: Storable, body: Body): void {
     const response = this.#make(head, storable, body.toBuffer())
-    if (isSelectingTooLong(response.parts.selecting)) {
-      this.#giveUp('selecting-length')
-      return
-    }
     this.#noteSearchRule(head)
     const kept = this.#services.library.keep(response)
     if ('refused' in kept) this.#giveUp(kept.refused)

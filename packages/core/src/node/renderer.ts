@@ -27,6 +27,14 @@ export const NOBODY = '192.0.2.1'
 
 const MAX_HEAD_BYTES = 256 * 1024
 
+/** The sockets of all renders of this process, whichever cache has made them. */
+const renderSockets = new WeakSet<object>()
+
+/** Whether a request comes from a cache: another cache on the way lets it pass, or it would answer instead of the app. */
+export function isRender(socket: object): boolean {
+  return renderSockets.has(socket)
+}
+
 /**
  * Sends requests through the whole app in this process: a server that never listens gets one end of a pair of streams,
  * a client the other. So a render has real stream semantics, raw URL bytes, aborts and truncation, on every framework.
@@ -75,6 +83,7 @@ export class Renderer<Ticket extends object> {
     for (const end of [client, server]) Object.assign(end, SOCKET_METHODS)
     Object.assign(server, { remoteAddress: request.remoteAddress, remotePort: 0, remoteFamily: 'IPv4' })
     if (request.secure) Object.assign(server, TLS_PROPERTIES)
+    renderSockets.add(server)
     this.#tickets.set(server, ticket)
     this.#targets.set(server, target)
     const closed = new Promise((resolve) => server.once('close', resolve))

@@ -12,7 +12,6 @@ const stored = (patch: Partial<Stored> = {}, [fresh, stale, error] = [10, 15, 30
     errorUntil: RECEIVED + error * 1000,
   },
   receivedAt: RECEIVED,
-  expiredByPurge: false,
   authorized: false,
   ...patch,
 })
@@ -48,14 +47,16 @@ test('a window that is stale from birth is used', () => {
   expect(after(0, stored({}, [-10, 20, -10]))).toBe('stale')
 })
 
-describe('after a soft purge', () => {
+describe('a window that does not reach beyond the lifetime is none', () => {
+  // Before it was received nothing is known to be fresh.
   test.each<[windows: [number, number, number], decision: Decision]>([
-    [[10, 15, 10], 'stale'],
-    [[10, 10, 15], 'error-only'],
-    // Nothing allows it to be stale, so it may not be served at all (must-revalidate has no windows either).
+    [[10, 11, 10], 'stale'],
+    [[10, 10, 11], 'error-only'],
+    [[10, 9, 11], 'error-only'],
+    [[10, 9, 9], 'unusable'],
     [[10, 10, 10], 'unusable'],
   ])('with %j: %s', (windows, decision) => {
-    expect(after(1, stored({ expiredByPurge: true }, windows))).toBe(decision)
+    expect(after(-2, stored({}, windows))).toBe(decision)
   })
 })
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { request } from '../../../../test/support/unit.ts'
 import { DEFAULT_CREDENTIALS, type RouteOptions } from '../options.ts'
 import { resolveRules } from '../settings.ts'
 import { bypassReason } from './eligible.ts'
@@ -18,8 +19,7 @@ function reasonOf(
   const rawHeaders = ['Host', 'a.test', ...lines]
   const pairs = rawHeaders.flatMap((name, i) => (i % 2 === 0 ? [[name.toLowerCase(), rawHeaders[i + 1]!]] : []))
   const headers = Object.fromEntries(pairs) as Record<string, string>
-  const request = { method, secure: false, target, rewritten: undefined, headers, rawHeaders }
-  return bypassReason(request, resolveRules([options]))
+  return bypassReason(request(headers, { method, target, rawHeaders }), resolveRules([options]))
 }
 
 const field = (name: string, value = 'x'): Asked => ({ lines: [name, value] })

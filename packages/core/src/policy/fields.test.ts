@@ -2,7 +2,16 @@ import { createServer } from 'node:http'
 import { duplexPair } from 'node:stream'
 
 import { describe, expect, test } from 'vitest'
-import { type FieldLines, type RequestHead, requestValue, unstoredFields, valueOf, valuesOf } from './fields.ts'
+import {
+  type FieldLines,
+  type RequestHead,
+  requestValue,
+  unstoredFields,
+  valueOf,
+  valuesOf,
+  withoutField,
+} from './fields.ts'
+import { request } from '../../../../test/support/unit.ts'
 import { DEFAULT_OMIT } from '../options.ts'
 
 test('a field has values, a combined value, or none', () => {
@@ -16,13 +25,19 @@ test('a field has values, a combined value, or none', () => {
   expect(valueOf(['X', 'etag', 'Y', 'z'], 'etag')).toBeUndefined()
 })
 
+test('a field is left out, every line of it', () => {
+  const fields = ['Vary', 'a', 'ETag', 'vary', 'vary', 'b', 'X', 'y']
+  expect(withoutField(fields, 'vary')).toEqual(['ETag', 'vary', 'X', 'y'])
+  expect(withoutField(fields, 'x-a')).toEqual(fields)
+})
+
 /** What Node's own parser makes of header lines. */
 async function parsed(...lines: string[]): Promise<RequestHead> {
   const [client, server] = duplexPair()
   const { promise, resolve } = Promise.withResolvers<RequestHead>()
   createServer(({ headers, rawHeaders }, res) => {
     res.destroy()
-    resolve({ method: 'GET', secure: false, target: '/', rewritten: undefined, headers, rawHeaders })
+    resolve(request({}, { headers, rawHeaders }))
   }).emit('connection', server)
   client.write(`GET / HTTP/1.1\r\n${['Host: a.test', ...lines].join('\r\n')}\r\n\r\n`)
   return promise
@@ -30,14 +45,14 @@ async function parsed(...lines: string[]): Promise<RequestHead> {
 
 describe('requestValue', () => {
   test('tells absent from empty', async () => {
-    const request = await parsed('X-A:', 'X-B: b')
-    expect(['x-a', 'x-b', 'x-c'].map((name) => requestValue(request, name))).toEqual(['', 'b', null])
+    const asked = await parsed('X-A:', 'X-B: b')
+    expect(['x-a', 'x-b', 'x-c'].map((name) => requestValue(asked, name))).toEqual(['', 'b', null])
   })
 
   test('takes nothing from the prototype', async () => {
-    const request = await parsed()
+    const asked = await parsed()
     const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty']
-    expect(names.map((name) => requestValue(request, name))).toEqual([null, null, null, null])
+    expect(names.map((name) => requestValue(asked, name))).toEqual([null, null, null, null])
     expect(requestValue(await parsed('Constructor: a'), 'constructor')).toBe('a')
   })
 
@@ -53,16 +68,20 @@ describe('requestValue', () => {
 
 const UNSTORED = [
   ...'connection keep-alive proxy-authenticate proxy-authentication-info proxy-connection te trailer'.split(' '),
-  ...'transfer-encoding upgrade content-length age cache-status'.split(' '),
+  ...'transfer-encoding upgrade content-length age'.split(' '),
   ...'x-request-id x-response-time server-timing traceparent x-ratelimit-limit ratelimit ratelimit-policy'.split(' '),
+]
+
+const STORED = [
+  ...'content-type etag date vary cache-control x-ratelimit ratelimits x-request-id-2'.split(' '),
+  // What caches before the app have said goes on being true (RFC 9211 §2).
+  'cache-status',
 ]
 
 describe('unstoredFields', () => {
   test.each<[fields: FieldLines, name: string, isUnstored: boolean]>([
     ...UNSTORED.map((name): [FieldLines, string, true] => [[], name, true]),
-    ...['content-type', 'etag', 'date', 'vary', 'cache-control', 'x-ratelimit', 'ratelimits', 'x-request-id-2'].map(
-      (name): [FieldLines, string, false] => [[], name, false],
-    ),
+    ...STORED.map((name): [FieldLines, string, false] => [[], name, false]),
     [['Connection', 'close, X-Secret'], 'x-secret', true],
     [['Connection', 'close', 'connection', 'x-a ,X-B'], 'x-b', true],
     [['Connection', 'close'], 'x-secret', false],

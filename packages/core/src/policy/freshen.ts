@@ -17,16 +17,16 @@ const OF_THE_BODY = new Set([
 export function freshenedFields(stored: FieldLines, answer: FieldLines, receivedAt: number): string[] {
   const updates: string[] = []
   for (let i = 0; i < answer.length; i += 2) {
-    const isOfTheBody = OF_THE_BODY.has(answer[i]!.toLowerCase())
-    if (!isOfTheBody && !isOldWarning(answer[i]!, answer[i + 1]!)) updates.push(answer[i]!, answer[i + 1]!)
+    const value = lastingValue(answer[i]!, answer[i + 1]!)
+    if (value !== undefined && !OF_THE_BODY.has(answer[i]!.toLowerCase())) updates.push(answer[i]!, value)
   }
   // A validation begins a new age: without a Date of its own the answer was made now.
   if (valueOf(updates, 'date') === undefined) updates.push('Date', new Date(receivedAt).toUTCString())
   const updated = new Set(updates.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase()))
   const kept: string[] = []
   for (let i = 0; i < stored.length; i += 2) {
-    const isGone = updated.has(stored[i]!.toLowerCase()) || isOldWarning(stored[i]!, stored[i + 1]!)
-    if (!isGone) kept.push(stored[i]!, stored[i + 1]!)
+    const value = lastingValue(stored[i]!, stored[i + 1]!)
+    if (value !== undefined && !updated.has(stored[i]!.toLowerCase())) kept.push(stored[i]!, value)
   }
   return [...kept, ...updates]
 }
@@ -39,5 +39,11 @@ export function isAboutAnother(stored: FieldLines, answer: FieldLines): boolean 
 
 const opaque = (etag: string): string => etag.replace(/^W\//, '')
 
-const isOldWarning = (name: string, value: string): boolean =>
-  name.toLowerCase() === 'warning' && /^\s*1\d\d\b/.test(value)
+/** What outlives a validation: of Warning all but the members with a code of 1xx; undefined where nothing is left. */
+function lastingValue(name: string, value: string): string | undefined {
+  if (name.toLowerCase() !== 'warning') return value
+  // The text of a warning is a quoted string and may hold commas.
+  const members = value.match(/(?:"(?:[^"\\]|\\.)*"|[^",])+/g) ?? []
+  const lasting = members.map((member) => member.trim()).filter((member) => !/^1\d\d\b/.test(member))
+  return lasting.length === 0 ? undefined : lasting.join(', ')
+}

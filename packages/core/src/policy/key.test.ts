@@ -1,20 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { request } from '../../../../test/support/unit.ts'
 import type { CookieRule, QueryRule, RouteOptions } from '../options.ts'
 import { resolveRules } from '../settings.ts'
 import type { RequestHead } from './fields.ts'
-import { keyOf, storeKey, variantKey } from './key.ts'
+import { type RequestKey, keyOf, storeKey, variantKey, withQuery } from './key.ts'
 
 type Asked = Partial<Omit<RequestHead, 'headers'>> & { readonly headers?: Record<string, string | undefined> }
 
-function request({ headers = {}, ...rest }: Asked): RequestHead {
+function keyFor({ headers = {}, ...rest }: Asked, options: RouteOptions = {}): RequestKey {
   const present = Object.entries({ host: 'a.test', ...headers }).filter(([, value]) => value !== undefined)
-  const sent = Object.fromEntries(present) as Record<string, string>
-  const rawHeaders = Object.entries(sent).flat()
-  return { method: 'GET', secure: false, target: '/', rewritten: undefined, ...rest, headers: sent, rawHeaders }
+  return keyOf(request(Object.fromEntries(present) as Record<string, string>, rest), resolveRules([options]))
 }
-
-const keyFor = (asked: Asked, options: RouteOptions = {}) => keyOf(request(asked), resolveRules([options]))
 const fullOf = (asked: Asked, options: RouteOptions = {}): string => keyFor(asked, options).full
 
 const target = (...targets: string[]): Asked[] => targets.map((one) => ({ target: one }))
@@ -28,6 +25,7 @@ test('a key in its parts', () => {
     full: expect.any(String) as string,
     scheme: 'http',
     host: 'a.test',
+    hasHost: true,
     path: '/x',
     query: '?a=1&b=2',
     origin: ['x-forwarded-proto', 'https'],
@@ -38,6 +36,42 @@ test('a key in its parts', () => {
     rewritten: undefined,
     hides: true,
   })
+})
+
+test('no Host is not an empty one', () => {
+  const hosts = [undefined, '', 'b.test'].map((host) => keyFor({ headers: { host } }))
+  expect(hosts.map(({ host, hasHost }) => [host, hasHost])).toEqual([
+    ['', false],
+    ['', true],
+    ['b.test', true],
+  ])
+})
+
+test('a QUERY has its content, and what that is, in its key', () => {
+  const content = Buffer.from('s3cr3t')
+  const headers = { 'content-type': 'text/plain', 'content-language': '', 'content-length': '6' }
+  const key = keyFor({ method: 'QUERY', content, headers })
+  const contentFields = ['content-type', 'text/plain', 'content-encoding', null, 'content-language', '']
+  expect(key).toMatchObject({ content, contentFields })
+  expect(key.full).not.toContain('s3cr3t')
+  // Of a GET they say nothing.
+  expect(keyFor({ headers })).toMatchObject({ content: undefined, contentFields: [] })
+})
+
+test('what is hidden of the target is hidden of what has become of it', () => {
+  const rewritten = (to: string, options?: RouteOptions) => keyFor({ target: '/', rewritten: to }, options).rewritten
+  expect(rewritten('/y?b=2&a=1', { query: ['a'] })).toBe('/y?a=1')
+  expect(rewritten('/y?b=2&a=1')).toBe('/y?b=2&a=1')
+  expect(rewritten('/y', { query: ['a'] })).toBe('/y')
+})
+
+test('with another query it is the key of a request with that query', () => {
+  const asked: Asked = { target: '/x?a=1', rewritten: '/y', headers: { host: undefined, 'x-a': 'b', cookie: 'k=1' } }
+  const options: RouteOptions = { vary: ['x-a'], cookies: { key: ['k'] } }
+  for (const query of ['', '?a=2', '?a=1']) {
+    const other = keyFor({ ...asked, target: `/x${query}` }, options)
+    expect(withQuery(keyFor(asked, options), query)).toEqual(other)
+  }
 })
 
 describe('each of these has a key of its own', () => {
@@ -151,13 +185,18 @@ describe('two different requests', () => {
   const COOKIES = ['k', 'l']
   /** Characters that mean something in a key. */
   const text = fc.string({
-    unit: fc.constantFrom('1', '2', ':', '-', 'o', 'v', 'c', 'r', 's', 'a', '='),
+    unit: fc.constantFrom('1', '2', ':', '-', 'o', 'v', 'c', 'r', 'q', 's', 'a', '='),
     maxLength: 12,
   })
 
   /** A request made of pieces, any of which may be absent. */
-  function made([path, query, rewritten, ...others]: readonly (string | undefined)[], secure = false): Asked {
-    const headers = HEADERS.map((name, i) => [name, others[i] ?? (name === 'host' ? '' : undefined)])
+  function made(
+    [path, query, rewritten, content, type, ...others]: readonly (string | undefined)[],
+    secure = false,
+  ): Asked {
+    const headers = HEADERS.map((name, i) => [name, others[i]])
+    // Without content it says nothing.
+    headers.push(['content-type', content === undefined ? undefined : type])
     const pairs = COOKIES.flatMap((name, i) => {
       const value = others[HEADERS.length + i]
       return value === undefined ? [] : [`${name}=${value}`]
@@ -167,10 +206,11 @@ describe('two different requests', () => {
       secure,
       target: `/${path ?? ''}${query === undefined ? '' : `?${query}`}`,
       rewritten,
+      content: content === undefined ? undefined : Buffer.from(content),
       headers: Object.fromEntries([...headers, ['cookie', cookie]]) as Record<string, string | undefined>,
     }
   }
-  const PIECES = 3 + HEADERS.length + COOKIES.length
+  const PIECES = 5 + HEADERS.length + COOKIES.length
 
   const pieces = fc.array(fc.option(text, { nil: undefined }), { minLength: PIECES, maxLength: PIECES })
 

@@ -1,15 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { RequestHead } from './fields.ts'
+import { request } from '../../../../test/support/unit.ts'
 import { hostsOf, isForwarded, originFields } from './origin.ts'
-
-const request = (headers: Record<string, string>): RequestHead => ({
-  method: 'GET',
-  secure: false,
-  target: '/',
-  rewritten: undefined,
-  headers,
-  rawHeaders: Object.entries(headers).flat(),
-})
 
 describe('originFields', () => {
   test.each<[headers: Record<string, string>, fields: string[]]>([

@@ -18,8 +18,9 @@ export function readRanges(header: string, size: number): readonly ByteRange[] |
   const specs = set?.split(',', MAX_RANGES + 1).map((spec) => spec.trim())
   if (specs === undefined || specs.length > MAX_RANGES) return undefined
   const ranges: ByteRange[] = []
-  for (const spec of specs) {
-    if (spec === '') continue
+  const named = specs.filter((spec) => spec !== '')
+  if (named.length === 0) return undefined
+  for (const spec of named) {
     const match = /^(\d*)-(\d*)$/.exec(spec)
     if (match === null || (match[1] === '' && match[2] === '')) return undefined
     const range = clamp(match[1]!, match[2]!, size)

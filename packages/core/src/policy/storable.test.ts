@@ -119,7 +119,7 @@ test('a storable response says when, for whom and by what', () => {
   expect(judged({})).toMatchObject({ authorized: false, vary: [] })
 })
 
-test.each<[fields: FieldLines, reason: string | undefined]>([
+test.each<[fields: FieldLines, reason: string | undefined, options?: RouteOptions, status?: number]>([
   [[], undefined],
   [FRESH, undefined],
   [cc('no-cache'), undefined],
@@ -128,8 +128,16 @@ test.each<[fields: FieldLines, reason: string | undefined]>([
   [[...FRESH, 'cache-control', 'Private'], 'private'],
   [['Vary', 'a'], undefined],
   [['Vary', 'a', 'vary', 'b, *'], 'vary-any'],
-])('what appears outside: %j, %s', (fields, reason) => {
-  expect(forbiddenOutside(fields, 200, resolveRules([]))).toBe(reason)
+  // By the same rules as the head before: in a field that is meant for us,
+  [[...cc('no-store'), 'X-CC', 'max-age=60'], undefined, { targetedCacheControl: ['X-CC'] }],
+  [[...FRESH, 'X-CC', 'private'], 'private', { targetedCacheControl: ['X-CC'] }],
+  [[...FRESH, 'X-CC', 'private'], undefined],
+  // and with a status that we understand, or not.
+  [cc('no-store, must-understand'), undefined],
+  [cc('no-store, must-understand'), 'must-understand', {}, 599],
+  [[...cc('must-understand'), 'set-cookie', ''], 'set-cookie'],
+])('what appears outside: %j, %s', (fields, reason, options = {}, status = 200) => {
+  expect(forbiddenOutside(fields, status, resolveRules([options]))).toBe(reason)
 })
 
 describe('statuses of failure', () => {

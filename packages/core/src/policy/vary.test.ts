@@ -1,17 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { request } from '../../../../test/support/unit.ts'
 import type { RouteOptions } from '../options.ts'
 import { resolveRules } from '../settings.ts'
-import type { FieldLines, RequestHead } from './fields.ts'
+import type { FieldLines } from './fields.ts'
 import { isSelectedBy, isSelectingTooLong, namesOf, readVary, selectingOf } from './vary.ts'
-
-const request = (headers: Record<string, string> = {}): RequestHead => ({
-  method: 'GET',
-  secure: false,
-  target: '/',
-  rewritten: undefined,
-  headers,
-  rawHeaders: Object.entries(headers).flat(),
-})
 
 const list = (length: number): string => Array.from({ length }, (_, i) => `x-${i}`).join()
 

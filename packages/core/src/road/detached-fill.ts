@@ -1,19 +1,21 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 
 import { type StoredResponse, hasNoContent, storedFields } from '../engine/stored-response.ts'
-import type { FillListener, FillResult } from '../node/fill.ts'
+import { type FillListener, type FillResult } from '../node/fill-listener.ts'
 import { withoutContentFields } from '../node/head.ts'
 import { outletOf } from '../node/outlet.ts'
 import { headOf, renderRequest } from '../node/render-request.ts'
 import type { RenderTarget } from '../node/renderer.ts'
 import type { Outcome } from '../node/visit.ts'
-import { type HeadPlan, INERT, PASS } from '../node/wire.ts'
+import { type HeadPlan, INERT, PASS } from '../node/tap.ts'
 import { isNotModified } from '../policy/conditions.ts'
 import { type FieldLines, type RequestHead, valueOf } from '../policy/fields.ts'
 import { type Head, type Storable, mayStandInFor } from '../policy/storable.ts'
 import { carriedOf, isSelectedBy, namesOf, selectingOf } from '../policy/vary.ts'
 import { type Background, type DetachedOutcome, planOf, renderedFor } from './background.ts'
-import type { Foreground, Led, Miss } from './foreground.ts'
+import { NO_HEAD } from './answers.ts'
+import type { Foreground } from './foreground.ts'
+import type { Led, Miss } from './miss.ts'
 import type { Services } from './services.ts'
 
 /** Renders with ever more selecting headers: with those that are known, with those that the response has named, once more. */
@@ -204,7 +206,7 @@ export class DetachedFill {
     this.#stopClock()
     const { visit, request } = this.#miss.passage
     this.#takeVisit()
-    this.#foreground.serveFreshened(this.#miss, outletOf(visit.res), response, isStored, request)
+    this.#foreground.answers.freshened(this.#miss, outletOf(visit.res), response, isStored, request)
     this.#resolve('answered')
     return PASS
   }
@@ -233,7 +235,7 @@ export class DetachedFill {
   #standIn(status: number | undefined): void {
     this.#takeVisit()
     const { visit, request } = this.#miss.passage
-    this.#foreground.serveStandIn(this.#miss, outletOf(visit.res), status, request)
+    this.#foreground.answers.standIn(this.#miss, outletOf(visit.res), status, request)
     this.#resolve('answered')
   }
 
@@ -262,5 +264,3 @@ export class DetachedFill {
     passage.visit.take()
   }
 }
-
-const NO_HEAD: Head = { status: 0, reason: undefined, fields: [] }

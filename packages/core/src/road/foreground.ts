@@ -1,42 +1,24 @@
+import { Answers } from './answers.ts'
 import type { Background } from './background.ts'
 import { planOf } from './background.ts'
 import { DetachedFill } from './detached-fill.ts'
-import type { Flight, Flights, Joined } from '../engine/flights.ts'
-import { recordsOf } from '../engine/records.ts'
+import type { Flights, Joined } from '../engine/flights.ts'
+import { HitForMiss } from '../engine/hit-for-miss.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
-import type { FillListener, FillResult } from '../node/fill.ts'
-import { type Outlet, outletOf } from '../node/outlet.ts'
+import { type FillListener, type FillResult } from '../node/fill-listener.ts'
+import { outletOf } from '../node/outlet.ts'
 import { serve } from '../node/serve.ts'
 import type { Outcome, Visit } from '../node/visit.ts'
-import { type HeadPlan, INERT } from '../node/wire.ts'
+import { type HeadPlan, INERT } from '../node/tap.ts'
 import type { Passage } from './passage.ts'
 import type { Handling } from '../policy/cache-status.ts'
 import { isNotModified } from '../policy/conditions.ts'
 import type { RequestHead } from '../policy/fields.ts'
 import type { Freshness } from '../policy/freshness.ts'
-import { type Head, isFailure, mayStandInFor } from '../policy/storable.ts'
+import { isFailure, mayStandInFor } from '../policy/storable.ts'
+import type { Led, Miss } from './miss.ts'
 import type { Services } from './services.ts'
 import { begin, startFill } from './ticket.ts'
-
-/** A render that a visitor waits for. */
-export interface Miss {
-  readonly passage: Passage
-  readonly fwd: 'uri-miss' | 'vary-miss' | 'stale' | 'bypass' | 'request'
-  /** What may be served if the render fails. */
-  readonly standIn: StoredResponse | undefined
-  /** What is stored and may not be served as it is. */
-  readonly held: StoredResponse | undefined
-  /** What the app is asked about, by its validators. */
-  readonly validated: StoredResponse | undefined
-  /** The key is known to be uncacheable: nothing is hidden from the handler, nobody waits. */
-  readonly isHitForMiss: boolean
-}
-
-/** The flight that a render leads. */
-export interface Led {
-  readonly key: string
-  readonly flight: Flight
-}
 
 /** A follower whom no leader's response fitted so often renders alone. */
 const MAX_ROUNDS = 3
@@ -58,8 +40,6 @@ const LOOK_AGAIN = new Set(['purged', 'superseded', 'layers'])
 const hasConditions = (conditions: Readonly<Record<string, string | undefined>>): boolean =>
   Object.values(conditions).some((value) => value !== undefined)
 
-const NO_HEAD: Head = { status: 0, reason: undefined, fields: [] }
-
 /** Whether anybody but the visitor for whom it was rendered may be served it. */
 const canBeShared = ({ freshUntil, staleUntil }: Freshness, now: number): boolean =>
   Math.max(freshUntil, staleUntil) > now
@@ -70,12 +50,15 @@ const lead = (flights: Flights, key: string): Led => ({ key, flight: flights.lea
 export class Foreground {
   readonly #services: Services
   readonly #background: Background
-  /** Keys that have turned out uncacheable, and until when that is remembered. */
-  readonly #hitForMiss = recordsOf<{ readonly until: number }>()
+  readonly #hitForMiss: HitForMiss
+  /** What the cache itself says where a render does not. */
+  readonly answers: Answers
 
   constructor(services: Services, background: Background) {
     this.#services = services
     this.#background = background
+    this.#hitForMiss = new HitForMiss(services.settings.monotonicNow)
+    this.answers = new Answers(services)
   }
 
   /** Renders, or waits for somebody else's render of the same key. `held`: what is stored and may not be served as it is; `lookedAt`: when that was looked up. */
@@ -87,12 +70,12 @@ export class Foreground {
       fwd: this.#whyForwarded(passage, held),
       held,
       standIn: held !== undefined && this.#mayStandIn(passage, held) ? held : undefined,
-      validated: held !== undefined && this.#mayReuse(passage, held) ? held : undefined,
-      isHitForMiss: this.#isHitForMiss(key.full),
+      validated: held !== undefined && this.#mayValidate(passage, held) ? held : undefined,
+      isHitForMiss: this.#hitForMiss.has(key.full),
     }
     if (passage.demands?.onlyIfCached === true) {
       passage.visit.take()
-      this.#answer504(miss, outletOf(passage.visit.res), 'only-if-cached')
+      this.answers.gatewayTimeout(miss, outletOf(passage.visit.res), 'only-if-cached')
       return 'answered'
     }
     if (request.method === 'HEAD') return this.own(miss, 'head')
@@ -124,8 +107,8 @@ export class Foreground {
       mayReplace,
       onHead: (head) =>
         mayReplace(head.status)
-          ? { kind: 'stand-in', serve: (outlet) => this.serveStandIn(miss, outlet, head.status, passage.request) }
-          : { kind: 'pass', fields: this.#label(miss, head, { fwd: miss.fwd, detail }) },
+          ? { kind: 'stand-in', serve: (outlet) => this.answers.standIn(miss, outlet, head.status, passage.request) }
+          : { kind: 'pass', fields: this.answers.label(miss, head, { fwd: miss.fwd, detail }) },
     })
     this.#noteMiss(miss, detail)
     return 'proceed'
@@ -133,10 +116,10 @@ export class Foreground {
 
   /** Tells those who wait how a render has ended, and remembers what could not be cached. */
   landed(miss: Miss, led: Led | undefined, result: FillResult): void {
-    const { flights, library, settings } = this.#services
+    const { flights, library } = this.#services
     const { key, rules, authorized } = miss.passage
     if (result.kind === 'stored') {
-      this.#hitForMiss.delete(key.full)
+      this.#hitForMiss.forget(key.full)
       const { response, written } = result
       // Without copies in memory, those who have asked the store too early find the response here until it is there.
       if (led !== undefined) flights.land(led.key, led.flight, { kind: 'stored', response }, library.visible(written))
@@ -145,9 +128,7 @@ export class Foreground {
     // Neither a failure nor a chance says anything about the next response.
     const isVerdict = result.kind === 'unstorable' && !isFailure(result.status) && result.status !== 304
     if (isVerdict && !TRANSIENT.has(result.reason)) {
-      if (rules.hitForMissMs > 0) {
-        this.#hitForMiss.set(key.full, { until: settings.monotonicNow() + rules.hitForMissMs })
-      }
+      this.#hitForMiss.note(key.full, rules.hitForMissMs)
       // What the app says now has taken the place of what is stored.
       const isAnswer = result.status >= 200
       if (isAnswer && miss.held !== undefined && !authorized) library.remove(miss.held)
@@ -160,32 +141,12 @@ export class Foreground {
     const { standIn } = miss
     const isTimeout = result.kind === 'broken' && result.reason === 'render-timeout'
     const isStoodInFor = isTimeout || (result.kind === 'unstorable' && mayStandInFor(result.status))
-    if (result.kind === 'broken' && result.visitorLeft === true && led.flight.handOver()) return
+    if (result.kind === 'broken' && !isTimeout && led.flight.handOver(result.visitorLeft === true)) return
     if (standIn !== undefined && isStoodInFor) {
       flights.land(led.key, led.flight, { kind: 'stand-in', response: standIn })
     } else {
       flights.land(led.key, led.flight, { kind: LOOK_AGAIN.has(result.reason) ? 'superseded' : 'released' })
     }
-  }
-
-  /** Serves the stored response in the place of a render that has failed, or says that there is none. */
-  serveStandIn(miss: Miss, outlet: Outlet, fwdStatus: number | undefined, asked: RequestHead): void {
-    const { passage, standIn } = miss
-    const { settings, journal, library } = this.#services
-    if (standIn === undefined) {
-      this.#answer504(miss, outlet, 'render-timeout')
-      return
-    }
-    const label = this.#services.labels.standIn(passage, standIn, fwdStatus)
-    serve(outlet, standIn, asked, label, settings.now())
-    journal.note('stale', () => ({ ...library.describe(standIn), reason: 'stale-if-error' }))
-  }
-
-  /** Serves what the app has just said to be good still (RFC 9111 §4.3.4). `asked`: with the client's own conditions. */
-  serveFreshened(miss: Miss, outlet: Outlet, response: StoredResponse, isStored: boolean, asked: RequestHead): void {
-    const handling: Handling = { fwd: miss.fwd, fwdStatus: 304, stored: isStored }
-    const [, status] = this.#label(miss, NO_HEAD, handling)
-    serve(outlet, response, asked, { cacheStatus: status, warnings: [] }, this.#services.settings.now())
   }
 
   /** A visitor waits at most so long for a render. Returns what stops the clock. */
@@ -234,19 +195,22 @@ export class Foreground {
       hasConditions: hasConditions(exchange.conditions),
       onFreshened: (response, isStored) => {
         stopClock()
-        return { kind: 'stand-in', serve: (outlet) => this.serveFreshened(miss, outlet, response, isStored, asked()) }
+        return {
+          kind: 'stand-in',
+          serve: (outlet) => this.answers.freshened(miss, outlet, response, isStored, asked()),
+        }
       },
       onJudged: (head, verdict): HeadPlan => {
         stopClock()
         if (mayReplace(head.status)) {
-          return { kind: 'stand-in', serve: (outlet) => this.serveStandIn(miss, outlet, head.status, asked()) }
+          return { kind: 'stand-in', serve: (outlet) => this.answers.standIn(miss, outlet, head.status, asked()) }
         }
         if (led !== undefined && !('reason' in verdict) && !canBeShared(verdict.freshness, settings.now())) {
           this.#services.flights.land(led.key, led.flight, { kind: 'released' })
         }
         const handling: Handling =
           'reason' in verdict ? { fwd: miss.fwd, detail: verdict.reason } : { fwd: miss.fwd, stored: true }
-        const fields = this.#label(miss, head, handling)
+        const fields = this.answers.label(miss, head, handling)
         const isKnown = head.status === 200 && isNotModified(head.fields, exchange.conditions, settings.now())
         return { kind: isKnown ? 'not-modified' : 'pass', fields }
       },
@@ -268,7 +232,7 @@ export class Foreground {
       begin(this.#services),
     )
     const stopClock = this.startClock(miss, () => {
-      if (!wire.standIn((outlet) => this.serveStandIn(miss, outlet, undefined, asked()))) return
+      if (!wire.standIn((outlet) => this.answers.standIn(miss, outlet, undefined, asked()))) return
       fill.abandon('render-timeout')
     })
     exchange.release = () => {
@@ -295,7 +259,7 @@ export class Foreground {
         return this.#lead(miss, led)
       case 'stand-in':
         passage.visit.take()
-        this.serveStandIn(
+        this.answers.standIn(
           { ...miss, standIn: joined.response },
           outletOf(passage.visit.res),
           undefined,
@@ -337,31 +301,16 @@ export class Foreground {
     return this.#services.library.hasVariants(key.full) ? 'vary-miss' : 'uri-miss'
   }
 
-  #answer504(miss: Miss, outlet: Outlet, detail: string): void {
-    const status = this.#label(miss, NO_HEAD, { fwd: miss.fwd, detail })
-    const body = Buffer.from('Gateway Timeout')
-    const fields = ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(body.length)]
-    outlet.writeHead(504, 'Gateway Timeout', [...fields, 'Cache-Control', 'no-store', ...status])
-    outlet.end(body)
-  }
-
   #mayStandIn(passage: Passage, held: StoredResponse): boolean {
     return this.#mayReuse(passage, held) && this.#services.settings.now() < held.freshness.errorUntil
   }
 
+  #mayValidate(passage: Passage, held: StoredResponse): boolean {
+    return this.#mayReuse(passage, held) && this.#services.settings.now() < held.parts.keepUntil
+  }
+
   #mayReuse({ authorized }: Passage, held: StoredResponse): boolean {
     return held.parts.authorized || !authorized
-  }
-
-  #isHitForMiss(key: string): boolean {
-    const record = this.#hitForMiss.size === 0 ? undefined : this.#hitForMiss.get(key)
-    return record !== undefined && this.#services.settings.monotonicNow() < record.until
-  }
-
-  #label(miss: Miss, head: Head, handling: Handling): string[] {
-    const { rules, key } = miss.passage
-    const shown = rules.cacheStatusKey ? this.#services.library.describeKey(key) : undefined
-    return this.#services.labels.forwarded(head, rules, handling, shown)
   }
 
   #noteMiss({ passage }: Miss, reason?: string): void {

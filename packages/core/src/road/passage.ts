@@ -7,7 +7,8 @@ import type { IncomingMessage } from 'node:http'
 
 import { standingFields } from '../node/head.ts'
 import type { Visit } from '../node/visit.ts'
-import { type Tap, Wire } from '../node/wire.ts'
+import { Wire } from '../node/wire.ts'
+import { type Tap } from '../node/tap.ts'
 import type { Route } from './routes.ts'
 
 /** What the layers of one cache share about one response: the wire, who listens to it, and how far in the request has got. */
@@ -99,6 +100,8 @@ export interface Passage {
 function standingOf(visit: Visit): string[] {
   const fields = standingFields(visit.res)
   for (const [name, value] of Object.entries(visit.standing() ?? {})) {
+    // Fastify's reply counts those on `res` among its own.
+    if (visit.res.hasHeader(name)) continue
     for (const line of Array.isArray(value) ? value : [value]) {
       if (line !== undefined) fields.push(name, String(line))
     }

@@ -10,10 +10,11 @@ import type { StoredResponse } from '../engine/stored-response.ts'
 import { Background } from './background.ts'
 import { Foreground } from './foreground.ts'
 import { outletOf } from '../node/outlet.ts'
+import { isRender } from '../node/renderer.ts'
 import { serve } from '../node/serve.ts'
 import { readContent } from '../node/content.ts'
 import { type Outcome, type Visit, hasClientCertificate, requestHead } from '../node/visit.ts'
-import { INERT, passing } from '../node/wire.ts'
+import { INERT, passing } from '../node/tap.ts'
 import type { RouteOptions } from '../options.ts'
 import type { Rules, Settings } from '../settings.ts'
 import { Exchange, type Passage } from './passage.ts'
@@ -106,6 +107,7 @@ export class Road {
     if (this.#isClosed) return this.#pass(visit, layer)
     const ticket = this.background.ticketOf(visit.req.socket)
     if (ticket !== undefined) return this.#enterRender(ticket, visit, layer)
+    if (isRender(visit.req.socket)) return 'proceed'
     const request = requestHead(visit)
     const isCountable = isRetrieval(request)
     const route = (isCountable ? this.routes.recorded(hostOf(request), pathOf(request)) : undefined) ?? layer

@@ -1,0 +1,153 @@
+import { describe, expect, test } from 'vitest'
+import { PARTS, PLACE, request } from '../../../../test/support/unit.ts'
+import type { CachebackOptions } from '../options.ts'
+import { type RequestKey, keyOf } from '../policy/key.ts'
+import type { ReadSelector } from '../policy/selector.ts'
+import type { Selecting } from '../policy/vary.ts'
+import { readSettings, resolveRules } from '../settings.ts'
+import type { Store } from '../stores/store.ts'
+import { Journal } from './journal.ts'
+import { Library } from './library.ts'
+import { StoredResponse } from './stored-response.ts'
+
+const NOW = Date.UTC(2031, 2, 5)
+const ASKED = request({ host: 'a.test' })
+const KEY: RequestKey = keyOf(ASKED, resolveRules([]))
+const TAG: ReadSelector = { kind: 'tag', name: 't' }
+
+function makeStore(): Store {
+  const frames = new Map<string, Uint8Array>()
+  return {
+    get: async (key) => frames.get(key),
+    set: async (key, frame) => void frames.set(key, frame),
+    delete: async (key) => void frames.delete(key),
+  }
+}
+
+const open = (options: CachebackOptions): Library =>
+  new Library(readSettings({ now: () => NOW, ...options }), new Journal('x'))
+
+const rendered = (order: number, selecting: Selecting = [], receivedAt = NOW): StoredResponse => {
+  const freshness = { bornAt: NOW, freshUntil: NOW + 9000, staleUntil: NOW + 10_000, errorUntil: NOW + 9000 }
+  const body = Buffer.from(String(order))
+  const place = { ...PLACE, tags: ['t'] }
+  const parts = { ...PARTS, key: KEY.full, selecting, place, freshness, receivedAt, keepUntil: NOW + 10_000, body }
+  return new StoredResponse(parts, order)
+}
+
+/** The order of the render that is found in a store, as its body says. */
+async function found(library: Library, headers: Record<string, string> = {}): Promise<string | undefined> {
+  await library.idle()
+  const response = await library.read(KEY, request({ host: 'a.test', ...headers }))
+  return response?.parts.body.toString()
+}
+
+describe.each([
+  ['with copies in memory', {}],
+  ['without', { memory: false } as const],
+])('%s', (_, options) => {
+  const make = (): Library => open({ ...options, store: makeStore() })
+
+  test('an older render never replaces a newer one', async () => {
+    const library = make()
+    expect(library.keep(rendered(2))).toHaveProperty('written')
+    expect(library.keep(rendered(1))).toEqual({ refused: 'superseded' })
+    expect(await found(library)).toBe('2')
+    expect(library.keep(rendered(3))).toHaveProperty('written')
+    expect(library.keep(rendered(2))).toEqual({ refused: 'superseded' })
+    expect(await found(library)).toBe('3')
+  })
+
+  test('an older render of another variant is kept beside it', async () => {
+    const library = make()
+    library.keep(rendered(2, ['x-a', 'b']))
+    expect(library.keep(rendered(1, ['x-a', 'c']))).toHaveProperty('written')
+    expect(await found(library, { 'x-a': 'b' })).toBe('2')
+    expect(await found(library, { 'x-a': 'c' })).toBe('1')
+    expect(library.keep(rendered(1, ['x-a', 'b']))).toEqual({ refused: 'superseded' })
+  })
+
+  test('what was purged while it was rendered is not kept', async () => {
+    const library = make()
+    await library.purge(TAG, false)
+    expect(library.keep(rendered(1))).toEqual({ refused: 'purged' })
+    expect(await found(library)).toBeUndefined()
+  })
+
+  test('a render that a purge has refused does not stand in the way of another', async () => {
+    const library = make()
+    await library.purge(TAG, false)
+    library.keep(rendered(2))
+    const after = rendered(1)
+    expect(library.keep(new StoredResponse({ ...after.parts, epoch: library.epoch }, 1))).toHaveProperty('written')
+  })
+
+  test('what is read after a soft purge has been stale since then', async () => {
+    const library = make()
+    library.keep(rendered(1))
+    await library.idle()
+    await library.purge(TAG, true)
+    const read = await library.read(KEY, ASKED)
+    expect(read?.freshness).toMatchObject({ freshUntil: NOW, staleUntil: NOW + 1000 })
+  })
+
+  test('what has been removed is admitted no more, and gone from the store', async () => {
+    const library = make()
+    const response = rendered(1)
+    library.keep(response)
+    await library.idle()
+    expect(library.admits(response)).toBe(true)
+    library.remove(response)
+    expect(library.admits(response)).toBe(false)
+    expect(await found(library)).toBeUndefined()
+  })
+})
+
+describe('a response that is read from a store', () => {
+  test.each([
+    ['older', NOW - 1, '2'],
+    ['as old', NOW, '2'],
+    ['younger', NOW + 1, '1'],
+  ])('and is %s than the copy in memory', async (_, receivedAt, body) => {
+    const store = makeStore()
+    const [here, there] = [open({ store }), open({ store })]
+    there.keep(rendered(1, [], receivedAt))
+    await there.idle()
+    here.memory.put(rendered(2))
+    expect(await found(here)).toBe(body)
+    expect(here.memory.find(KEY.full, ASKED)?.parts.body.toString()).toBe(body)
+  })
+})
+
+test('renders and reads are numbered in one order', async () => {
+  const library = open({ store: makeStore() })
+  const before = library.nextOrder()
+  library.keep(rendered(before))
+  await library.idle()
+  library.memory.clear()
+  const read = await library.read(KEY, ASKED)
+  expect(read!.order).toBeGreaterThan(before)
+  expect(library.nextOrder()).toBeGreaterThan(read!.order)
+})
+
+describe('a written response is there for everybody', () => {
+  test('at once, with copies in memory', () => {
+    const library = open({ store: makeStore() })
+    expect(library.visible(Promise.resolve())).toBeUndefined()
+  })
+
+  test('when a read that began before could no more miss it, without', async () => {
+    const library = open({ store: makeStore(), memory: false, storeTimeoutMs: { get: 40, set: 250 } })
+    const write = Promise.withResolvers<void>()
+    let isVisible = false
+    const visible = library.visible(write.promise)?.then(() => (isVisible = true))
+    await sleep(60)
+    expect(isVisible).toBe(false)
+    const startedAt = performance.now()
+    write.resolve()
+    // Its timer alone would not keep a process alive.
+    await Promise.all([visible, sleep(60)])
+    expect(isVisible).toBe(true)
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(38)
+  })
+})

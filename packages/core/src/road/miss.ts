@@ -1,0 +1,23 @@
+import type { Flight } from '../engine/flights.ts'
+import type { StoredResponse } from '../engine/stored-response.ts'
+import type { Passage } from './passage.ts'
+
+/** A render that a visitor waits for. */
+export interface Miss {
+  readonly passage: Passage
+  readonly fwd: 'uri-miss' | 'vary-miss' | 'stale' | 'bypass' | 'request'
+  /** What may be served if the render fails. */
+  readonly standIn: StoredResponse | undefined
+  /** What is stored and may not be served as it is. */
+  readonly held: StoredResponse | undefined
+  /** What the app is asked about, by its validators. */
+  readonly validated: StoredResponse | undefined
+  /** The key is known to be uncacheable: nothing is hidden from the handler, nobody waits. */
+  readonly isHitForMiss: boolean
+}
+
+/** The flight that a render leads. */
+export interface Led {
+  readonly key: string
+  readonly flight: Flight
+}
