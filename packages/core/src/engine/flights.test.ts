@@ -34,23 +34,41 @@ describe('a flight', () => {
     join(flight, log, 'gone', false)
     join(flight, log, 'second')
     join(flight, log, 'third')
-    expect(flight.handOver()).toBe(true)
+    expect(flight.handOver(true)).toBe(true)
     await settle()
     expect(log).toEqual(['second lead'])
-    expect(flight.handOver()).toBe(true)
+    expect(flight.handOver(true)).toBe(true)
     await settle()
     expect(log).toEqual(['second lead', 'third lead'])
-    expect(flight.handOver()).toBe(false)
+    expect(flight.handOver(true)).toBe(false)
     flight.land(RELEASED, 1)
     await settle()
     expect(log).toEqual(['second lead', 'third lead', 'gone released'])
   })
 
+  // Where the app itself breaks off, it will do so again.
+  test.each([
+    [true, 3],
+    [false, 1],
+  ])('is handed over so often and no more, where a visitor has left: %s, %d', async (visitorLeft, times) => {
+    const flight = new Flight()
+    const log: string[] = []
+    for (const name of ['1', '2', '3', '4', '5']) join(flight, log, name)
+    const handedOver = Array.from({ length: 5 }, () => flight.handOver(visitorLeft))
+    expect(handedOver.lastIndexOf(true)).toBe(times - 1)
+    expect(handedOver.filter(Boolean)).toHaveLength(times)
+    await settle()
+    expect(log).toHaveLength(times)
+    flight.land(RELEASED, 1)
+    await settle()
+    expect(log.slice(times)).toEqual(['1', '2', '3', '4', '5'].slice(times).map((name) => `${name} released`))
+  })
+
   test('has nobody to be handed over to', () => {
     const flight = new Flight()
-    expect(flight.handOver()).toBe(false)
+    expect(flight.handOver(true)).toBe(false)
     void flight.join(5000, () => false)
-    expect(flight.handOver()).toBe(false)
+    expect(flight.handOver(true)).toBe(false)
   })
 
   test('is waited for as long as each follower will, and no longer', async () => {
@@ -63,10 +81,10 @@ describe('a flight', () => {
     await vi.advanceTimersByTimeAsync(1)
     expect(log).toEqual(['short timeout'])
     // Whoever has given up is not asked to render for the others.
-    flight.handOver()
+    flight.handOver(true)
     await settle()
     expect(log).toEqual(['short timeout', 'long lead'])
-    expect([flight.handOver(), vi.getTimerCount()]).toEqual([false, 0])
+    expect([flight.handOver(true), vi.getTimerCount()]).toEqual([false, 0])
   })
 })
 
@@ -88,7 +106,7 @@ describe('who may still join', () => {
   test('does not change when the leader does', () => {
     const flight = new Flight()
     void flight.join(5000, () => true)
-    flight.handOver()
+    flight.handOver(true)
     expect(flight.isJoinable(1000)).toBe(true)
   })
 })

@@ -24,11 +24,18 @@ interface Follower {
   readonly settle: (joined: Joined) => void
 }
 
+/** A write that never rejects, and how long a look into the store may take. */
+export interface Written {
+  readonly done: Promise<void>
+  readonly lookMs: number
+}
+
 /** One render of a key that others wait for. */
 export class Flight {
   readonly #followers = new Set<Follower>()
   #landing: Landing | undefined
-  #landedAt = 0
+  /** From when on everybody finds the response by looking; until then, whoever comes may join. */
+  #visibleAt = Infinity
   #handovers = 0
 
   /** Waits for the render, `waitMs` at most. `isThere`: whether this follower's own visitor still is. */
@@ -53,14 +60,17 @@ export class Flight {
 
   /** Whether one who looked into the store at this moment may still wait for this render, or for what it brought. */
   isJoinable(lookedAt: number): boolean {
-    return this.#landing === undefined || lookedAt < this.#landedAt
+    return lookedAt < this.#visibleAt
   }
 
   /** `at`: the number of this moment, in the order of renders and reads. */
-  land(landing: Landing, at: number): void {
+  becomeVisible(at: number): void {
+    this.#visibleAt = at
+  }
+
+  land(landing: Landing): void {
     if (this.#landing !== undefined) return
     this.#landing = landing
-    this.#landedAt = at
     this.#followers.forEach((follower) => follower.settle(landing))
   }
 
@@ -102,13 +112,23 @@ export class Flights {
     return flight
   }
 
-  /** Ends a flight. It may be joined until `until` settles, for those who looked into the store before it was written. */
-  land(key: string, flight: Flight, landing: Landing, until?: Promise<unknown>): void {
-    flight.land(landing, this.#nextOrder())
-    const forget = (): void => {
-      if (this.#flights.get(key) === flight) this.#flights.delete(key)
-    }
-    if (until === undefined) forget()
-    else void until.then(forget, forget)
+  /**
+   * Ends a flight. `written`: where what it has brought is still on its way to those who look for it. Whoever looked
+   * before it was there may join, for as long as a look may take.
+   */
+  land(key: string, flight: Flight, landing: Landing, written?: Written): void {
+    flight.land(landing)
+    if (written === undefined) this.#forget(key, flight)
+    else void this.#linger(key, flight, written)
+  }
+
+  async #linger(key: string, flight: Flight, { done, lookMs }: Written): Promise<void> {
+    await done
+    flight.becomeVisible(this.#nextOrder())
+    setTimeout(() => this.#forget(key, flight), lookMs).unref()
+  }
+
+  #forget(key: string, flight: Flight): void {
+    if (this.#flights.get(key) === flight) this.#flights.delete(key)
   }
 }

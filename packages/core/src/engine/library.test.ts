@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
 import { describe, expect, test } from 'vitest'
 import { PARTS, PLACE, request } from '../../../../test/support/unit.ts'
 import type { CachebackOptions } from '../options.ts'
@@ -105,15 +107,15 @@ describe.each([
 
 describe('a response that is read from a store', () => {
   test.each([
-    ['older', NOW - 1, '2'],
-    ['as old', NOW, '2'],
-    ['younger', NOW + 1, '1'],
+    ['older', NOW - 1, '1'],
+    ['as old', NOW, '1'],
+    ['younger', NOW + 1, '7'],
   ])('and is %s than the copy in memory', async (_, receivedAt, body) => {
     const store = makeStore()
     const [here, there] = [open({ store }), open({ store })]
-    there.keep(rendered(1, [], receivedAt))
+    there.keep(rendered(7, [], receivedAt))
     await there.idle()
-    here.memory.put(rendered(2))
+    here.memory.put(rendered(here.nextOrder()))
     expect(await found(here)).toBe(body)
     expect(here.memory.find(KEY.full, ASKED)?.parts.body.toString()).toBe(body)
   })

@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-
 import { storeUnreachableMessage, warnOnce } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import type { RequestHead } from '../policy/fields.ts'
@@ -9,6 +7,7 @@ import { type ReadSelector, selects } from '../policy/selector.ts'
 import { namesOf, selectingOf } from '../policy/vary.ts'
 import { decodeFrame, encodeIndex, encodeResponse, isVaryIndex } from '../stores/frame.ts'
 import { isKeyv, keyvStore } from '../stores/keyv-store.ts'
+import type { Written } from './flights.ts'
 import { GuardedStore } from './guarded-store.ts'
 import type { Journal } from './journal.ts'
 import { Memory } from './memory.ts'
@@ -35,6 +34,8 @@ export class Library {
   readonly #varyLists = new VaryLists()
   /** Renders under way, by path. */
   readonly #rendering = new Map<string, number>()
+  /** Without copies in memory: the paths for which something has been stored. */
+  readonly #paths = recordsOf<object>()
   readonly #newest = recordsOf<{ readonly order: number }>()
   readonly #searchRules = recordsOf<SearchRule>()
   readonly #writes = new Set<Promise<unknown>>()
@@ -162,16 +163,13 @@ export class Library {
     const { variant } = response
     if ((this.#newest.get(variant)?.order ?? 0) > response.order) return false
     this.#newest.set(variant, { order: response.order })
+    this.#paths.set(response.parts.place.path, {})
     return true
   }
 
-  /**
-   * Settles when everybody finds a written response: undefined with copies in memory, where they do at once. Without, a
-   * read that began before it was there may still bring nothing, for as long as a read may take.
-   */
-  visible(written: Promise<void>): Promise<void> | undefined {
-    if (this.memory.isOn) return undefined
-    return written.then(() => sleep(this.#readTimeoutMs, undefined, { ref: false }))
+  /** What a flight must wait for: nothing with copies in memory, where everybody finds a response at once. */
+  visible(done: Promise<void>): Written | undefined {
+    return this.memory.isOn ? undefined : { done, lookMs: this.#readTimeoutMs }
   }
 
   remove(response: StoredResponse): void {
@@ -205,7 +203,7 @@ export class Library {
   invalidate(host: string, target: string, key: RequestKey | undefined): void {
     const [path] = target.split('?', 1) as [string]
     const selector: ReadSelector = { kind: 'url', host: host.toLowerCase(), path: target }
-    const isKnown = this.memory.holdsPath(path) || this.#rendering.has(path)
+    const isKnown = this.memory.holdsPath(path) || this.#paths.has(path) || this.#rendering.has(path)
     if (isKnown) void this.#track(this.purge(selector, false))
     else if (key !== undefined && this.#store !== undefined) void this.#track(this.#purgeIfStored(key, selector))
   }

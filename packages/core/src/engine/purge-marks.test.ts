@@ -70,6 +70,10 @@ describe('what was rendered at an epoch', () => {
   })
 })
 
+/** The times after a look at this moment; undefined where it may not be used. */
+const after = (marks: PurgeMarks, response: StoredResponse, now: number): Freshness | undefined =>
+  marks.admits(response, now) ? response.freshness : undefined
+
 describe('a stored response', () => {
   test('is fenced by a purge during its render, and lives when it was begun after it, in the same millisecond', () => {
     const marks = new PurgeMarks()
@@ -85,10 +89,6 @@ describe('a stored response', () => {
   const TIMES: Freshness = { bornAt: 0, freshUntil: 10_000, staleUntil: 15_000, errorUntil: 30_000 }
   const lasting = (...tags: string[]): StoredResponse =>
     new StoredResponse({ ...PARTS, freshness: TIMES, place: place(...tags) }, 1)
-
-  /** The times after a look at this moment; undefined where it may not be used. */
-  const after = (marks: PurgeMarks, response: StoredResponse, now: number): Freshness | undefined =>
-    marks.admits(response, now) ? response.freshness : undefined
 
   test('becomes stale by a soft purge, when that was, and stays so', () => {
     const marks = new PurgeMarks()

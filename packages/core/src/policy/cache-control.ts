@@ -55,8 +55,10 @@ function readLine(line: string, directives: Map<string, string>): void {
     let argument = ''
     if (line[equals] === '=') {
       const begin = skipSpace(line, equals + 1)
-      at = line[begin] === '"' ? skipString(begin) : endOfToken(line, begin)
-      argument = unquote(line.slice(begin, at))
+      const end = line[begin] === '"' ? skipString(begin) : endOfToken(line, begin)
+      argument = unquote(line.slice(begin, end))
+      // No space belongs there: what stands behind one may be the argument, and a directive as well.
+      at = begin === equals + 1 || line[begin] === '"' ? end : begin
     }
     const earlier = directives.get(name)
     directives.set(name, earlier === undefined ? argument : smaller(earlier, argument))

@@ -42,8 +42,25 @@ const opaque = (etag: string): string => etag.replace(/^W\//, '')
 /** What outlives a validation: of Warning all but the members with a code of 1xx; undefined where nothing is left. */
 function lastingValue(name: string, value: string): string | undefined {
   if (name.toLowerCase() !== 'warning') return value
-  // The text of a warning is a quoted string and may hold commas.
-  const members = value.match(/(?:"(?:[^"\\]|\\.)*"|[^",])+/g) ?? []
-  const lasting = members.map((member) => member.trim()).filter((member) => !/^1\d\d\b/.test(member))
+  const lasting = membersOf(value).filter((member) => !/^1\d\d\b/.test(member))
   return lasting.length === 0 ? undefined : lasting.join(', ')
+}
+
+/** The members of a list whose texts are quoted strings and may hold commas, in one pass. */
+function membersOf(value: string): string[] {
+  const members: string[] = []
+  let start = 0
+  let isQuoted = false
+  for (let at = 0; at <= value.length; at += 1) {
+    if (at === value.length || (value[at] === ',' && !isQuoted)) {
+      members.push(value.slice(start, at).trim())
+      start = at + 1
+    } else if (value[at] === '"') {
+      isQuoted = !isQuoted
+    } else if (value[at] === '\\' && isQuoted) {
+      at += 1
+    }
+  }
+  if (start < value.length) members.push(value.slice(start).trim())
+  return members.filter((member) => member !== '')
 }

@@ -13,18 +13,25 @@ export function isUnsafe(method: string): boolean {
  * Location and Content-Location where they have the same origin.
  */
 export function invalidatedPaths(request: RequestHead, fields: FieldLines): string[] {
-  const host = request.headers.host ?? ''
-  const base = `${request.secure ? 'https' : 'http'}://${host}${request.target}`
-  const paths = [request.target]
+  const base = baseOf(request)
+  if (base === undefined) return [request.target]
+  const paths = [isAbsolute(request.target) ? base.pathname + base.search : request.target]
   for (const name of ['location', 'content-location']) {
     const value = valueOf(fields, name)
-    const url = value !== undefined && URL.canParse(value, base) ? new URL(value, base) : undefined
+    const url = value !== undefined && URL.canParse(value, base.href) ? new URL(value, base) : undefined
     // The host as this request names it; the scheme may be that of a proxy in front.
-    if (url !== undefined && URL.canParse(base) && url.host === new URL(base).host) {
-      paths.push(url.pathname + url.search)
-    }
+    if (url?.host === base.host) paths.push(url.pathname + url.search)
   }
   return [...new Set(paths)]
+}
+
+const isAbsolute = (target: string): boolean => /^https?:\/\//i.test(target)
+
+/** The URI of the request. Without a Host nothing can name the same origin but by a relative reference. */
+function baseOf({ headers, secure, target }: RequestHead): URL | undefined {
+  const origin = `${secure ? 'https' : 'http'}://${headers.host ?? 'unknown.invalid'}`
+  const uri = isAbsolute(target) ? target : origin + target
+  return URL.canParse(uri) ? new URL(uri) : undefined
 }
 
 /** The groups of its origin that a response to an unsafe request invalidates (RFC 9875 §3). */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { type Place, readSelector, selects } from './selector.ts'
 import { type SearchRule, canonicalQuery, parseSearchRule, readSearchRule } from './no-vary-search.ts'
 
 const rule = (ignoresOrder: boolean, names: string[] = [], isExcept = false): SearchRule => ({
@@ -89,4 +90,23 @@ describe('canonicalQuery', () => {
   test('nothing left is no query, as where there was none', () => {
     expect(canonicalQuery(rule(false, ['a']), '?a=1')).toBe('')
   })
+})
+
+test('a purge of one of these URLs is a purge of all', () => {
+  const place: Place = {
+    host: 'a.test',
+    hosts: ['a.test'],
+    path: '/x',
+    query: '?b=1&utm=2',
+    queryRule: true,
+    search: 'params=("utm"), key-order',
+    route: undefined,
+    tags: [],
+  }
+  const isPurgedBy = (url: string, patch: Partial<Place> = {}): boolean =>
+    selects(readSelector({ url }), { ...place, ...patch })
+  const urls = ['/x?b=1', '/x?utm=9&b=1', 'http://a.test/x?b=1&utm=2', '/x', '/x?b=2', '/x?b=1&c', '/y?b=1']
+  expect(urls.filter((url) => isPurgedBy(url))).toEqual(urls.slice(0, 3))
+  // Where it is not honoured, a URL is its bytes.
+  expect(isPurgedBy('/x?b=1', { search: undefined })).toBe(false)
 })

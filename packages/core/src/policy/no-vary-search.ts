@@ -47,5 +47,12 @@ function namesOf(member: unknown): readonly string[] | undefined {
   if (member === undefined) return []
   if (!Array.isArray(member)) return undefined
   const names = member.map((item: unknown) => (Array.isArray(item) ? (item[0] as unknown) : item))
-  return names.every((name) => typeof name === 'string') ? names : undefined
+  return names.every((name) => typeof name === 'string') ? names.map(decodeName) : undefined
+}
+
+/** Names are written as in a query, and mean what they mean there. */
+function decodeName(name: string): string {
+  const written = name.replaceAll('&', '%26').replaceAll('=', '%3D')
+  const [decoded] = new URLSearchParams(`${written}=`).keys()
+  return decoded ?? name
 }

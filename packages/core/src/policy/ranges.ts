@@ -39,8 +39,16 @@ export function ifRangeHolds(headers: IncomingHttpHeaders, fields: FieldLines, n
   if (typeof condition !== 'string') return condition === undefined
   if (condition.includes('"')) return !condition.startsWith('W/') && condition === valueOf(fields, 'etag')
   const wanted = parseHttpDate(condition, now)
-  const lastModified = valueOf(fields, 'last-modified')
-  return wanted !== undefined && lastModified !== undefined && wanted === parseHttpDate(lastModified, now)
+  const modifiedAt = dateIn(fields, 'last-modified', now)
+  const madeAt = dateIn(fields, 'date', now)
+  // A date is a strong validator only if the page was left alone for a second after it (RFC 9110 §8.8.2.2).
+  const isStrong = modifiedAt !== undefined && madeAt !== undefined && madeAt - modifiedAt >= 1000
+  return isStrong && wanted === modifiedAt
+}
+
+function dateIn(fields: FieldLines, name: string, now: number): number | undefined {
+  const value = valueOf(fields, name)
+  return value === undefined ? undefined : parseHttpDate(value, now)
 }
 
 function clamp(from: string, to: string, size: number): ByteRange | 'malformed' | undefined {

@@ -223,12 +223,14 @@ export class Road {
   async #lookInStore(passage: Passage, held: StoredResponse | undefined): Promise<Outcome> {
     const { visit, key, request, rules } = passage
     const lookedAt = this.library.nextOrder()
-    const read = await this.library.read(rules.noVarySearch ? this.library.equivalent(key) : key, request)
+    const equivalent = rules.noVarySearch ? this.library.equivalent(key) : key
+    const found = await this.library.read(equivalent, request)
+    const read = found ?? (equivalent === key ? undefined : await this.library.read(key, request))
     if (visit.res.destroyed) return this.#foreground.leave(visit)
     // Something may have come into memory while the store was asked.
-    const found = this.#inMemory(passage) ?? read ?? held
-    if (found !== undefined && this.#use(passage, found)) return 'answered'
-    return this.#foreground.render(passage, found, lookedAt)
+    const best = this.#inMemory(passage) ?? read ?? held
+    if (best !== undefined && this.#use(passage, best)) return 'answered'
+    return this.#foreground.render(passage, best, lookedAt)
   }
 
   /** Serves a stored response if it is fresh, or stale and within its window; the latter is refreshed behind it. */
