@@ -20,6 +20,8 @@ type Frame = ReturnType<typeof decodeFrame>
 
 /** Expiry in a store is garbage collection, not freshness: clocks differ. */
 const EXPIRY_MARGIN_MS = 10_000
+/** The index of a key's variants, then one of them for each list of selecting headers; and one more for luck. */
+const MAX_READS_PER_LOOK = 6
 const MAX_TTL_MS = 365 * 86_400_000
 
 /** All stored responses: the copies in memory, the store behind them, and the purges that rule over both. */
@@ -169,7 +171,7 @@ export class Library {
 
   /** What a flight must wait for: nothing with copies in memory, where everybody finds a response at once. */
   visible(done: Promise<void>): Written | undefined {
-    return this.memory.isOn ? undefined : { done, lookMs: this.#readTimeoutMs }
+    return this.memory.isOn ? undefined : { done, lookMs: this.#readTimeoutMs * MAX_READS_PER_LOOK }
   }
 
   remove(response: StoredResponse): void {

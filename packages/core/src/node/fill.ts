@@ -35,6 +35,8 @@ export class Fill implements Tap {
   #body: Body | undefined
   #receivedAt = 0
   #tags: readonly string[] = []
+  /** What a 304 has just brought up to date. */
+  #freshened: StoredResponse | undefined
   #isDelayed = false
   #isDone = false
   readonly #ended: () => void
@@ -78,6 +80,13 @@ export class Fill implements Tap {
     const reason = forbiddenOutside(fields, this.#head?.status ?? 0, this.#context.rules)
     if (reason !== undefined) this.#giveUp(reason)
     this.#listener.onWritten?.(reason)
+  }
+
+  onReplaced(fields: FieldLines): void {
+    const freshened = this.#freshened
+    const { status } = freshened?.parts ?? {}
+    if (freshened === undefined || status === undefined) return
+    if (forbiddenOutside(fields, status, this.#context.rules) !== undefined) this.#services.library.remove(freshened)
   }
 
   onHeadDelayed(): void {
@@ -144,6 +153,7 @@ export class Fill implements Tap {
       this.#services.library.remove(validated)
       this.#giveUp(typeof result === 'string' ? result : result.refused)
     } else {
+      this.#freshened = response
       this.#done({ kind: 'stored', response, written: result.written })
     }
     return this.#listener.onFreshened?.(response, 'written' in Object(result)) ?? { kind: 'pass', fields: [] }

@@ -34,9 +34,12 @@ export function isLayered(res: ServerResponse): boolean {
 
 /** Sets fields, each name in the place of what stands there; repeated ones stay apart. */
 export function setFields(res: ServerResponse, fields: FieldLines): void {
-  const grouped = new Map<string, string[]>()
+  const grouped = new Map<string, { readonly name: string; readonly values: string[] }>()
   for (let i = 0; i < fields.length; i += 2) {
-    grouped.set(fields[i]!, [...(grouped.get(fields[i]!) ?? []), fields[i + 1]!])
+    const name = fields[i]!.toLowerCase()
+    const group = grouped.get(name) ?? { name: fields[i]!, values: [] }
+    group.values.push(fields[i + 1]!)
+    grouped.set(name, group)
   }
-  for (const [name, values] of grouped) res.setHeader(name, values.length === 1 ? values[0]! : values)
+  for (const { name, values } of grouped.values()) res.setHeader(name, values.length === 1 ? values[0]! : values)
 }

@@ -19,6 +19,8 @@ export interface Tap {
   onHead(head: Head): HeadPlan
   /** All fields, once every layer outside has had its say. */
   onHeadWritten(fields: FieldLines): void
+  /** Likewise, where something else went out in the place of the app's response. */
+  onReplaced(fields: FieldLines): void
   /** The head was refused by Node (an invalid field, say): the app will write another, or none. */
   onHeadRefused(): void
   /** A layer outside has taken a chunk and holds the head back: what it will make of them is its own affair. */
@@ -44,6 +46,7 @@ export const INERT: Tap = {
   hasConditions: false,
   onHead: () => PASS,
   onHeadWritten: () => undefined,
+  onReplaced: () => undefined,
   onHeadRefused: () => undefined,
   onHeadDelayed: () => undefined,
   mayReplace: () => false,

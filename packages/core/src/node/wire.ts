@@ -70,6 +70,7 @@ export class Wire {
     } catch {
       res.destroy()
     }
+    this.#safely(() => this.tap.onReplaced(writtenFields(res, [])))
     this.#deafen()
     return true
   }

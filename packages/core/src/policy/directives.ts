@@ -24,14 +24,17 @@ export function directivesOf(fields: FieldLines, rules: Rules): CacheDirectives 
   return { directives: parseCacheControl(valuesOf(fields, 'cache-control')), isTargeted: false }
 }
 
+const LIFETIMES = new Set(['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'])
+
 /** A Dictionary of structured fields, strictly: what is invalid as a whole is as if it were not there (RFC 9213 §2.1). */
 function parseTargeted(value: string): Directives | undefined {
   try {
     const directives = new Map<string, string>()
     for (const [name, [member]] of parseDictionary(value)) {
-      if (member === true) directives.set(name, '')
-      // A directive of another type than its own is ignored, and a lifetime is an Integer.
-      if (typeof member === 'number' && Number.isInteger(member)) directives.set(name, String(member))
+      const isInteger = typeof member === 'number' && Number.isInteger(member)
+      // A lifetime is an Integer, and of another type it is ignored. A ban with an argument is a ban, as in Cache-Control.
+      if (isInteger) directives.set(name, String(member))
+      else if (member !== false && !LIFETIMES.has(name)) directives.set(name, '')
     }
     return directives.size === 0 ? undefined : directives
   } catch {

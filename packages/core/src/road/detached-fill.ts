@@ -202,6 +202,11 @@ export class DetachedFill {
 
   #freshened(response: StoredResponse, isStored: boolean): HeadPlan {
     if (this.#state !== 'waiting') return PASS
+    // What is not stored belongs to whoever was asked for: here nobody.
+    if (!isStored) {
+      this.#goOn('validation', 0)
+      return PASS
+    }
     this.#state = 'decided'
     this.#stopClock()
     const { visit, request } = this.#miss.passage

@@ -13,6 +13,7 @@ import { type HeadPlan, INERT } from '../node/tap.ts'
 import type { Passage } from './passage.ts'
 import type { Handling } from '../policy/cache-status.ts'
 import { isNotModified } from '../policy/conditions.ts'
+import { meets } from '../policy/demands.ts'
 import type { RequestHead } from '../policy/fields.ts'
 import type { Freshness } from '../policy/freshness.ts'
 import { isFailure, mayStandInFor } from '../policy/storable.ts'
@@ -302,7 +303,10 @@ export class Foreground {
   }
 
   #mayStandIn(passage: Passage, held: StoredResponse): boolean {
-    return this.#mayReuse(passage, held) && this.#services.settings.now() < held.freshness.errorUntil
+    const now = this.#services.settings.now()
+    const { demands, rules } = passage
+    const isWanted = demands === undefined || meets(demands, 'stale', held.parts, now, rules)
+    return isWanted && this.#mayReuse(passage, held) && now < held.freshness.errorUntil
   }
 
   #mayValidate(passage: Passage, held: StoredResponse): boolean {

@@ -238,13 +238,14 @@ export class Road {
     const { visit, request } = passage
     const now = this.settings.now()
     const decision = response.decide(passage, now)
-    const isWanted = passage.demands === undefined || meets(passage.demands, decision, response.parts, now)
+    const isWanted =
+      passage.demands === undefined || meets(passage.demands, decision, response.parts, now, passage.rules)
     const isUsable = decision === 'fresh' || decision === 'stale'
     // Only a client that takes anything stale (max-stale) gets what lies beyond its windows.
     if (!isWanted || (!isUsable && passage.demands === undefined)) return false
     if (passage.authorized && !response.parts.authorized) return false
-    const label = this.#labels.hit(passage, response, now, decision !== 'fresh')
     visit.take()
+    const label = this.#labels.hit(passage, response, now, decision !== 'fresh')
     serve(outletOf(visit.res), response, request, label, now)
     this.journal.note(decision === 'fresh' ? 'hit' : 'stale', () => this.library.describe(response))
     if (decision === 'stale') this.background.refreshSoon(passage, response)
