@@ -20,8 +20,8 @@ describe('a flight', () => {
     const flight = new Flight()
     const first = flight.join(5000, () => true)
     expect(flight.hasLanded).toBe(false)
-    flight.land(stored, 1)
-    flight.land(RELEASED, 2)
+    flight.land(stored)
+    flight.land(RELEASED)
     expect(flight.hasLanded).toBe(true)
     expect(await first).toBe(stored)
     expect(await flight.join(5000, () => true)).toBe(stored)
@@ -41,7 +41,7 @@ describe('a flight', () => {
     await settle()
     expect(log).toEqual(['second lead', 'third lead'])
     expect(flight.handOver(true)).toBe(false)
-    flight.land(RELEASED, 1)
+    flight.land(RELEASED)
     await settle()
     expect(log).toEqual(['second lead', 'third lead', 'gone released'])
   })
@@ -59,7 +59,7 @@ describe('a flight', () => {
     expect(handedOver.filter(Boolean)).toHaveLength(times)
     await settle()
     expect(log).toHaveLength(times)
-    flight.land(RELEASED, 1)
+    flight.land(RELEASED)
     await settle()
     expect(log.slice(times)).toEqual(['1', '2', '3', '4', '5'].slice(times).map((name) => `${name} released`))
   })
@@ -89,25 +89,23 @@ describe('a flight', () => {
 })
 
 describe('who may still join', () => {
-  test('is everybody until it has landed, and then who has looked before that', () => {
-    const flight = new Flight()
-    expect([0, 5, 1000].map((lookedAt) => flight.isJoinable(lookedAt))).toEqual([true, true, true])
-    flight.land(stored, 5)
-    expect([0, 4, 5, 6].map((lookedAt) => flight.isJoinable(lookedAt))).toEqual([true, true, false, false])
-  })
+  const LOOKS = [0, 4, 5, 6, 1000]
+  const joinable = (flight: Flight): number[] => LOOKS.filter((lookedAt) => flight.isJoinable(lookedAt))
 
-  test('does not change with a second landing', () => {
+  test('is everybody until what it has brought can be found, and then who has looked before that', () => {
     const flight = new Flight()
-    flight.land(stored, 5)
-    flight.land(RELEASED, 9)
-    expect(flight.isJoinable(6)).toBe(false)
+    expect(joinable(flight)).toEqual(LOOKS)
+    flight.land(stored)
+    expect(joinable(flight)).toEqual(LOOKS)
+    flight.becomeVisible(5)
+    expect(joinable(flight)).toEqual([0, 4])
   })
 
   test('does not change when the leader does', () => {
     const flight = new Flight()
     void flight.join(5000, () => true)
     flight.handOver(true)
-    expect(flight.isJoinable(1000)).toBe(true)
+    expect(joinable(flight)).toEqual(LOOKS)
   })
 })
 
@@ -119,6 +117,9 @@ function makeFlights() {
 }
 
 describe('flights', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
+  afterEach(() => void vi.useRealTimers())
+
   test('are found by key until they have landed', async () => {
     const { flights } = makeFlights()
     const flight = flights.lead('a')
@@ -129,35 +130,35 @@ describe('flights', () => {
     expect([flights.get('a'), flights.size]).toEqual([undefined, 0])
   })
 
-  test.each(['resolves', 'rejects'])('stay until the write %s', async (how) => {
-    const { flights } = makeFlights()
-    const flight = flights.lead('a')
-    const write = Promise.withResolvers<void>()
-    flights.land('a', flight, stored, write.promise)
-    expect(await flights.get('a')?.join(5000, () => true)).toBe(stored)
-    if (how === 'resolves') write.resolve()
-    else write.reject(new Error('no'))
-    await settle()
-    expect(flights.size).toBe(0)
-  })
-
-  test('of which the write is under way are for those who have looked before it', () => {
+  test('stay until it is written, for everybody, and then as long as a look may take, for who has looked before', async () => {
     const { flights, next } = makeFlights()
     const flight = flights.lead('a')
+    const written = Promise.withResolvers<void>()
+    const followed = flight.join(5000, () => true)
+    flights.land('a', flight, stored, { done: written.promise, lookMs: 50 })
+    expect(await followed).toBe(stored)
+    await vi.advanceTimersByTimeAsync(5000)
     const before = next()
-    flights.land('a', flight, stored, new Promise(() => undefined))
+    expect(flights.get('a')?.isJoinable(before)).toBe(true)
+    written.resolve()
+    await settle()
     const after = next()
     expect([before, after].map((lookedAt) => flights.get('a')?.isJoinable(lookedAt))).toEqual([true, false])
+    expect(await flights.get('a')?.join(5000, () => true)).toBe(stored)
+    await vi.advanceTimersByTimeAsync(49)
+    expect(flights.get('a')).toBe(flight)
+    await vi.advanceTimersByTimeAsync(1)
+    expect([flights.size, vi.getTimerCount()]).toEqual([0, 0])
   })
 
   test('forget themselves alone', async () => {
     const { flights } = makeFlights()
-    const older = flights.lead('a')
-    const write = Promise.withResolvers<void>()
-    flights.land('a', older, stored, write.promise)
-    const newer = flights.lead('a')
-    write.resolve()
+    const [older, lingering] = [flights.lead('a'), flights.lead('b')]
+    flights.land('b', lingering, stored, { done: Promise.resolve(), lookMs: 50 })
+    const newer = [flights.lead('a'), flights.lead('b')]
+    flights.land('a', older, stored)
     await settle()
-    expect(flights.get('a')).toBe(newer)
+    await vi.advanceTimersByTimeAsync(50)
+    expect([flights.get('a'), flights.get('b')]).toEqual(newer)
   })
 })

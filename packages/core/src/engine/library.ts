@@ -156,7 +156,8 @@ export class Library {
     if (!this.#isNewest(response) || !this.memory.put(response)) return { refused: 'superseded' }
     this.#varyLists.note(response.parts.key, namesOf(response.parts.selecting))
     this.#journal.note('store', () => this.describe(response))
-    return { written: this.#write(response) }
+    response.written = this.#write(response)
+    return { written: response.written }
   }
 
   /** Memory knows which of two renders came later; without copies this does. */
@@ -178,7 +179,9 @@ export class Library {
     response.isRemoved = true
     this.memory.remove(response)
     if (this.#store === undefined) return
-    void this.#track(this.#store.delete(response.storeKey(this.namespace)))
+    const store = this.#store
+    // A store may take longer to write than to delete.
+    void this.#track(response.written.then(() => store.delete(response.storeKey(this.namespace))))
   }
 
   /** Purges here at once, then in the store. Rejects where the store could not be told. */

@@ -60,6 +60,8 @@ export class StoredResponse {
   readonly order: number
   readonly size: number
   hits = 0
+  /** Settles when it is in the store; never rejects. */
+  written: Promise<void> = Promise.resolve()
   /** Taken out of storage; who still holds it must not serve it. */
   isRemoved = false
   #freshness: Freshness
