@@ -62,6 +62,19 @@ export default defineConfig({
           sequence: { groupOrder: 3 },
         },
       },
+      // Waits real seconds, most of them idle; a busy machine would make stale what is to be fresh.
+      {
+        extends: true,
+        test: {
+          name: 'conformance',
+          include: ['test/conformance/**/*.test.ts'],
+          benchmark: none,
+          // A worker each: they wait more than they work.
+          maxWorkers: 3,
+          testTimeout: 90_000,
+          sequence: { groupOrder: 4 },
+        },
+      },
       { extends: true, test: { name: 'bench', include: [], benchmark: { include: ['test/bench/**/*.bench.ts'] } } },
     ],
   },

@@ -1,7 +1,7 @@
 import type { AsyncLocalStorage } from 'node:async_hooks'
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Cacheback, CachebackOptions, RouteOptions } from '@cacheback/core'
-import type Router from '@koa/router'
+import type { Router } from '@koa/router'
 import type { Express } from 'express'
 import type { FastifyInstance } from 'fastify'
 import type Koa from 'koa'
@@ -22,6 +22,9 @@ export interface Seen {
   readonly query: Readonly<Record<string, unknown>>
   readonly params: Readonly<Record<string, string>>
   readonly remoteAddress: string | undefined
+  /** As the framework tells them, behind the proxies that it trusts. */
+  readonly ip: string | undefined
+  readonly origin: string
   /** Whose AsyncLocalStorage the handler ran in: the `x-visitor` of that request. */
   readonly visitor: string | undefined
 }
@@ -45,9 +48,9 @@ export interface Hand {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   /** Sets a field in the framework's idiom. */
-  set(name: string, value: string): void
+  set: (name: string, value: string) => void
   /** Answers instead of everything behind it. */
-  answer(status: number, body: string): void
+  answer: (status: number, body: string) => void
 }
 
 export type Middleware = (hand: Hand) => void
@@ -66,6 +69,8 @@ export interface Description {
   readonly cache?: Cacheback
   /** Whether the cache stands before all routes (Fastify: always). Default: true. */
   readonly appWide?: boolean
+  /** Whether the framework believes forwarding fields. Default: false. */
+  readonly trustProxy?: boolean
   /** By path: `/x`, `/articles/:id`, or `*` for every path that no other route takes. */
   readonly routes: Readonly<Record<string, Route | Answer>>
   readonly outside?: Middleware

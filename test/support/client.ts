@@ -30,9 +30,9 @@ export interface Visit {
   /** Never rejects. */
   readonly done: Promise<Got>
   /** The visitor goes away. */
-  abort(): void
+  abort: () => void
   /** A slow reader begins to read. */
-  read(): void
+  read: () => void
 }
 
 export interface VisitOptions {
@@ -42,10 +42,10 @@ export interface VisitOptions {
 }
 
 export interface Client {
-  visit(request: string, headers?: Fields, options?: VisitOptions): Visit
+  visit: (request: string, headers?: Fields, options?: VisitOptions) => Visit
   /** Bytes onto a socket, and all bytes until the other side closes. */
-  send(bytes: string): Promise<string>
-  close(): void
+  send: (bytes: string) => Promise<string>
+  close: () => void
 }
 
 /** The Host of every request that does not bring its own. */
@@ -64,7 +64,8 @@ export function makeClient(server: Server): Client {
 function visit(agent: Agent, port: number, line: string, headers: Fields, options: VisitOptions): Visit {
   const space = line.indexOf(' ')
   const method = space === -1 ? 'GET' : line.slice(0, space)
-  const body = options.body
+  // Frameworks would ask what an unsafe request without a length brings.
+  const body = options.body ?? (method === 'GET' || method === 'HEAD' ? undefined : '')
   const host = Object.keys(headers).some((name) => name.toLowerCase() === 'host') ? {} : { Host: HOST }
   const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }
 
@@ -75,7 +76,7 @@ function visit(agent: Agent, port: number, line: string, headers: Fields, option
   head.promise.catch(() => undefined)
   first.promise.catch(() => undefined)
 
-  let reading = (): void => undefined
+  let reading: (() => void) | undefined
   const interim: number[] = []
   const received: Buffer[] = []
   let incoming: IncomingMessage | undefined
@@ -117,7 +118,7 @@ function visit(agent: Agent, port: number, line: string, headers: Fields, option
     first: first.promise,
     done: done.promise,
     abort: () => outgoing.destroy(),
-    read: () => reading(),
+    read: () => reading?.(),
   }
 }
 

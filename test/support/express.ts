@@ -18,6 +18,7 @@ export const expressFramework: Framework = {
 
 async function start(input: AppInput): Promise<App> {
   const app = express()
+  app.set('trust proxy', input.trustProxy ?? false)
   app.use((req, _res, next) => {
     const visitor = req.headers['x-visitor']
     if (typeof visitor === 'string') input.visitors.run(visitor, next)
@@ -61,6 +62,8 @@ function addRoute(app: Express, path: string, route: Route, input: AppInput): vo
       query: req.query,
       params: req.params as Record<string, string>,
       remoteAddress: req.socket.remoteAddress,
+      ip: req.ip,
+      origin: `${req.protocol}://${req.host}`,
       req,
       res,
     }

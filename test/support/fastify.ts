@@ -9,7 +9,7 @@ import type { Reply } from './reply.ts'
 export const fastify: Framework = { name: 'fastify', start, build, buildRoute }
 
 async function start(input: AppInput): Promise<App> {
-  const app = Fastify({ forceCloseConnections: true })
+  const app = Fastify({ forceCloseConnections: true, trustProxy: input.trustProxy ?? false })
   app.addHook('onRequest', (request, _reply, done) => {
     const visitor = request.headers['x-visitor']
     if (typeof visitor === 'string') input.visitors.run(visitor, done)
@@ -48,7 +48,7 @@ function addRoute(app: FastifyInstance, path: string, route: Route, input: AppIn
   app.route({
     method: [...(route.methods ?? ['GET'])] as HTTPMethods[],
     url: path,
-    ...(route.cacheback === undefined ? {} : { config: { cacheback: route.cacheback } }),
+    ...(route.cacheback === undefined ? {} : { config: { cacheback: route.cacheback as never } }),
     async handler(request, reply) {
       const exchange = {
         method: request.method,
@@ -57,6 +57,8 @@ function addRoute(app: FastifyInstance, path: string, route: Route, input: AppIn
         query: request.query as Record<string, unknown>,
         params: request.params as Record<string, string>,
         remoteAddress: request.raw.socket.remoteAddress,
+        ip: request.ip,
+        origin: `${request.protocol}://${request.host}`,
         req: request.raw,
         res: reply.raw,
       }
@@ -71,10 +73,10 @@ function answer(said: Reply, request: FastifyRequest, reply: FastifyReply): unkn
     reply.hijack()
     return said.write(request.raw, reply.raw)
   }
-  reply.code(said.status).headers(said.headers)
+  reply.code(said.status).headers({ ...said.headers } as Record<string, string>)
   switch (said.kind) {
     case 'file':
-      return reply.sendFile(said.file)
+      return reply.sendFile(said.file, { cacheControl: false })
     case 'stream':
       return reply.send(said.make())
     case 'chunks':

@@ -1,9 +1,9 @@
 /** Holds whoever awaits it until it is opened: a test waits for events, never for time. */
 export interface Gate {
   (): Promise<void>
-  open(): void
+  open: () => void
   /** Resolves when so many have come to the gate, counting all that ever came. */
-  reached(count?: number): Promise<void>
+  reached: (count?: number) => Promise<void>
   readonly arrivals: number
 }
 

@@ -1,6 +1,6 @@
 import { createCacheback } from '@cacheback/core'
 import { cacheback } from '@cacheback/koa'
-import Router from '@koa/router'
+import { Router } from '@koa/router'
 import Koa from 'koa'
 import send from 'koa-send'
 import { once } from 'node:events'
@@ -22,6 +22,7 @@ async function start(input: AppInput): Promise<App> {
   const app = new Koa()
   const router = new Router()
   app.silent = true
+  app.proxy = input.trustProxy ?? false
   app.use((ctx, next) => {
     const visitor = ctx.req.headers['x-visitor']
     return typeof visitor === 'string' ? input.visitors.run(visitor, next) : next()
@@ -65,6 +66,8 @@ function addRoute(app: Koa, router: Router, path: string, route: Route, input: A
       query: ctx.query,
       params: (ctx['params'] ?? {}) as Record<string, string>,
       remoteAddress: ctx.req.socket.remoteAddress,
+      ip: ctx.ip,
+      origin: `${ctx.protocol}://${ctx.host}`,
       req: ctx.req,
       res: ctx.res,
     }

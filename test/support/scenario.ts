@@ -18,18 +18,18 @@ export interface Site {
    * A visitor comes and goes, and what his visit has started behind him comes to its end too. `request` is `/path` or
    * `METHOD /path`, sent as it stands. Never rejects.
    */
-  ask(request: string, headers?: Fields, options?: VisitOptions): Promise<Got>
+  ask: (request: string, headers?: Fields, options?: VisitOptions) => Promise<Got>
   /** The same, under way: for scenarios in which something is held. */
   visit: Client['visit']
   /** So many visitors at once. */
-  crowd(count: number, request: string, headers?: Fields): Promise<Got>[]
+  crowd: (count: number, request: string, headers?: Fields) => Promise<Got>[]
   send: Client['send']
   /** Resolves when so many visitors have come, counting all that ever came. */
-  arrived(count: number): Promise<void>
+  arrived: (count: number) => Promise<void>
   /** How often the handler of a route has run; of all routes without a name. */
-  renders(path?: string): number
-  seen(path?: string): readonly Seen[]
-  close(): Promise<void>
+  renders: (path?: string) => number
+  seen: (path?: string) => readonly Seen[]
+  close: () => Promise<void>
 }
 
 export interface Stage {
@@ -37,11 +37,11 @@ export interface Stage {
   readonly store: StoreName
   readonly clock: Clock
   /** Starts an app; a second one in the same scenario is another process with the same store behind it. */
-  serve(description: Description): Promise<Site>
+  serve: (description: Description) => Promise<Site>
   /** The options that `serve` gives to a cache, for scenarios that make their own. */
-  options(more?: CachebackOptions): Promise<CachebackOptions>
+  options: (more?: CachebackOptions) => Promise<CachebackOptions>
   /** Opens by itself when the scenario ends. */
-  gate(): Gate
+  gate: () => Gate
 }
 
 /** Where a scenario plays. Every limit has its reason, which stands in the name of the test. */
