@@ -6,11 +6,8 @@ import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test } from 'vitest'
 
 const root = new URL('../../', import.meta.url)
-const readme = await readFile(new URL('README.md', root), 'utf8')
-const blocks = [...readme.matchAll(/<!-- (examples\/\S+) -->\n\n```ts\n(.*?)```/gs)].map(([, path, code]) => ({
-  path: path!,
-  code: code!,
-}))
+const readmes = ['', 'packages/core/', 'packages/fastify/', 'packages/express/', 'packages/koa/']
+const blocks = (await Promise.all(readmes.map(snippetsOf))).flat()
 
 test('the README has a first route for each framework', () => {
   expect(blocks.map(({ path }) => path)).toEqual(
@@ -18,7 +15,7 @@ test('the README has a first route for each framework', () => {
   )
 })
 
-test.each(blocks)('the snippet in the README is $path', async ({ path, code }) => {
+test.each(blocks)('the snippet in $readme is $path', async ({ path, code }) => {
   expect(code).toBe(await readFile(new URL(path, root), 'utf8'))
 })
 
@@ -30,6 +27,14 @@ test.each(['fastify', 'express', 'koa'])('the first route on %s caches', async (
   expect(hit.headers.get('cache-status')).toMatch(/^cacheback; hit; ttl=\d+$/)
   expect(await hit.text()).toBe(await miss.text())
 })
+
+/** The snippets of a README, each below the path of the example that it is. */
+async function snippetsOf(folder: string): Promise<{ readme: string; path: string; code: string }[]> {
+  const readme = `${folder}README.md`
+  const text = await readFile(new URL(readme, root), 'utf8')
+  const snippets = text.matchAll(/<!-- (examples\/\S+) -->\n\n```ts\n(.*?)```/gs)
+  return [...snippets].map(([, path, code]) => ({ readme, path: path!, code: code! }))
+}
 
 /** Starts an example on a free port and reads the URL that it prints. */
 async function start(path: string): Promise<string> {

@@ -57,7 +57,7 @@ function without(fields: FieldLines, names: ReadonlySet<string>): string[] {
   return kept
 }
 
-export function labelFields(label: Label): string[] {
+function labelFields(label: Label): string[] {
   const fields: string[] = []
   if (label.warnings.length > 0) fields.push('Warning', label.warnings.join(', '))
   if (label.cacheStatus !== undefined) fields.push('Cache-Status', label.cacheStatus)
