@@ -3,10 +3,11 @@ import { resolveRules } from '../settings.ts'
 import { parseCacheControl } from './cache-control.ts'
 import { decide } from './decide.ts'
 import { meets, readDemands } from './demands.ts'
-import { type FieldLines } from './fields.ts'
+import type { FieldLines } from './fields.ts'
 import { freshnessOf } from './freshness.ts'
 
 const RECEIVED = Date.UTC(2031, 2, 5)
+const RULES = resolveRules([{ targetedCacheControl: ['CDN-Cache-Control'] }])
 
 describe('readDemands', () => {
   test.each<[headers: Record<string, string>, said: string | undefined]>([
@@ -20,6 +21,9 @@ describe('readDemands', () => {
     // Pragma counts in the absence of Cache-Control (RFC 9111 §5.4).
     [{ pragma: 'no-cache' }, ''],
     [{ pragma: 'no-store', 'cache-control': 'max-age=1' }, ''],
+    // It says no-cache or nothing.
+    [{ pragma: 'no-store, only-if-cached, max-age=0' }, undefined],
+    [{ pragma: 'foo' }, undefined],
   ])('%j: %j', (headers, said) => {
     const demands = readDemands(headers)
     const found = [demands?.noStore === true && 'no-store', demands?.onlyIfCached === true && 'only-if-cached']
@@ -33,16 +37,16 @@ describe('readDemands', () => {
 })
 
 /** Whether a client takes a response of this Cache-Control, so many seconds after it was rendered. */
-function takes(demand: string, seconds: number, cacheControl: string): boolean {
+function takes(demand: string, seconds: number, cacheControl: string, more: FieldLines = []): boolean {
   const fields: FieldLines = ['Cache-Control', cacheControl]
   const directives = parseCacheControl([cacheControl])
   const lifetimeMs = Number(directives.get('max-age') ?? directives.get('s-maxage')) * 1000
   const exchange = { requestedAt: RECEIVED, receivedAt: RECEIVED }
-  const freshness = freshnessOf(200, fields, directives, resolveRules([{}]), exchange, lifetimeMs)
+  const freshness = freshnessOf(200, fields, directives, RULES, exchange, lifetimeMs)
   const now = RECEIVED + seconds * 1000
   const decision = decide({ freshness, receivedAt: RECEIVED, authorized: false }, { authorized: false }, now)
   const taken = readDemands({ 'cache-control': demand })
-  return meets(taken!, decision, { freshness, fields }, now)
+  return meets(taken!, decision, { freshness, fields: [...fields, ...more] }, now, RULES)
 }
 
 describe('meets, RFC 9111 §5.2.1', () => {
@@ -101,5 +105,12 @@ describe('meets, RFC 9111 §5.2.1', () => {
     ['max-stale=10', 75, false],
   ])(`%j, %d s after ${SWR}: %s`, (demand, seconds, isTaken) => {
     expect(takes(demand, seconds, SWR)).toBe(isTaken)
+  })
+
+  test('max-stale does not lift the ban of a targeted field', () => {
+    const taken = ['max-age=60', 'max-age=60, must-revalidate', 'no-cache'].map((value) =>
+      takes('max-stale', 61, 'max-age=60', ['CDN-Cache-Control', value]),
+    )
+    expect(taken).toEqual([true, false, false])
   })
 })

@@ -44,9 +44,10 @@ test.each<[fields: FieldLines, directives: Record<string, string>, isTargeted: b
   [cdn('Max-Age=60'), FALLBACK, false],
   [cdn('max-age=60; no-store='), FALLBACK, false],
   [cdn('max-age=9999999999999999'), FALLBACK, false],
-  // A directive of another type than its own is ignored.
+  // A lifetime of another type than its own is ignored.
   [cdn('max-age="60"'), FALLBACK, false],
-  [cdn('max-age=60, s-maxage=1.5, foo=bar'), { 'max-age': '60' }, true],
+  [cdn('max-age=60, s-maxage=1.5, stale-if-error=x'), { 'max-age': '60' }, true],
+  [cdn('max-age=60, foo=bar'), { 'max-age': '60', foo: '' }, true],
   [cdn('max-age=60, no-store=?0'), { 'max-age': '60' }, true],
 ])('%j: %j, %s', (fields, directives, isTargeted) => {
   expect(read(directivesOf(fields, RULES))).toEqual([directives, isTargeted])

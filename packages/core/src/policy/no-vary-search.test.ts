@@ -58,6 +58,9 @@ describe('parseSearchRule', () => {
     ['a%20b', 'a b'],
     ['a%2Bb', 'a+b'],
     ['100%', '100%'],
+    ['a&b=c', 'a&b=c'],
+    ['?a', '?a'],
+    ['', ''],
   ])('the name %j is %j', (written, name) => {
     expect(parseSearchRule(`except=("${written}")`)).toEqual(rule(false, [name], true))
   })
@@ -81,6 +84,9 @@ describe('canonicalQuery', () => {
     [rule(true, ['a']), ['?b=1&c=1', '?c=1&a&b=1'], ['?b=1']],
     [rule(false, ['a'], true), ['?a=1', '?b=1&a=1&c'], ['', '?a=2', '?a=1&a=1']],
     [rule(false, [], true), ['', '?a', '?b=1&c=2'], []],
+    // Only the first ? begins the query: the second belongs to a name.
+    [rule(false, ['b']), ['?a=1'], ['??a=1']],
+    [rule(false, ['a']), ['', '?a=1'], ['??a=1']],
     [rule(false, ['a b']), ['', '?a+b=1', '?a%20b=2'], ['?ab=1']],
   ])('%j: %j are one, %j others', (one, same, other) => {
     expect(new Set(same.map((query) => canonicalQuery(one, query))).size).toBe(1)
