@@ -17,7 +17,7 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     /** Options of this route, which replace the plugin's; `false` keeps the cache out of it. */
-    cacheback?: CacheRouteOptions | false
+    cacheback?: (CacheRouteOptions & object) | false
   }
 }
 

@@ -137,7 +137,22 @@ describe.each([
     expect(library.admits(response)).toBe(true)
     library.remove(response)
     expect(library.admits(response)).toBe(false)
+    expect(library.inMemory(KEY.full, ASKED)).toBeUndefined()
     expect(await found(library)).toBeUndefined()
+  })
+
+  test('what is removed while it is written is gone afterwards', async () => {
+    const store = makeStore()
+    const write = Promise.withResolvers<void>()
+    const set: Store['set'] = (...entry) => write.promise.then(() => store.set(...entry))
+    const library = open({ ...options, store: { ...store, set } })
+    const response = rendered(1)
+    library.keep(response)
+    library.remove(response)
+    expect(library.isIdle).toBe(false)
+    write.resolve()
+    expect(await found(library)).toBeUndefined()
+    expect(library.isIdle).toBe(true)
   })
 })
 

@@ -27,12 +27,17 @@ export const NOBODY = '192.0.2.1'
 
 const MAX_HEAD_BYTES = 256 * 1024
 
-/** The sockets of all renders of this process, whichever cache has made them. */
-const renderSockets = new WeakSet<object>()
+/** The sockets of all renders of this process that have not come to the cache that has made them. */
+const onTheirWay = new WeakSet<object>()
 
-/** Whether a request comes from a cache: another cache on the way lets it pass, or it would answer instead of the app. */
-export function isRender(socket: object): boolean {
-  return renderSockets.has(socket)
+/** Whether a request is on its way to another cache: this one lets it pass, or it would answer in the place of what lies between. */
+export function isOnItsWay(socket: object): boolean {
+  return onTheirWay.has(socket)
+}
+
+/** The cache that has made this render has received it. */
+export function arrive(socket: object): void {
+  onTheirWay.delete(socket)
 }
 
 /**
@@ -83,7 +88,7 @@ export class Renderer<Ticket extends object> {
     for (const end of [client, server]) Object.assign(end, SOCKET_METHODS)
     Object.assign(server, { remoteAddress: request.remoteAddress, remotePort: 0, remoteFamily: 'IPv4' })
     if (request.secure) Object.assign(server, TLS_PROPERTIES)
-    renderSockets.add(server)
+    onTheirWay.add(server)
     this.#tickets.set(server, ticket)
     this.#targets.set(server, target)
     const closed = new Promise((resolve) => server.once('close', resolve))

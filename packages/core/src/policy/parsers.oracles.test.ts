@@ -207,7 +207,7 @@ const parameter = fc.tuple(
 const search = fc
   .array(parameter, { maxLength: 6 })
   .map((pairs) => (pairs.length === 0 ? '' : `?${pairs.map(([name, value]) => `${name}=${value}`).join('&')}`))
-const names = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'page'), { maxLength: 3 })
+const names: fc.Arbitrary<string[]> = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'page'), { maxLength: 3 })
 const pairsOf = (query: string): [string, string][] => [...new URLSearchParams(query)]
 
 const partsOf = (text: string): string[] => text.slice(1).split('&').toSorted()

@@ -276,7 +276,8 @@ export class Foreground {
         // Its leader may hang for ever: who comes now waits for somebody else.
         return this.#lead(miss, flights.get(led.key) === led.flight ? lead(flights, led.key) : undefined)
       case 'released':
-        return this.#lead(miss, undefined)
+        // Its leader may just have learnt that the key is uncacheable.
+        return this.#lead({ ...miss, isHitForMiss: this.#hitForMiss.has(passage.key.full) }, undefined)
     }
   }
 

@@ -10,7 +10,7 @@ import type { StoredResponse } from '../engine/stored-response.ts'
 import { Background } from './background.ts'
 import { Foreground } from './foreground.ts'
 import { outletOf } from '../node/outlet.ts'
-import { isRender } from '../node/renderer.ts'
+import { arrive, isOnItsWay } from '../node/renderer.ts'
 import { serve } from '../node/serve.ts'
 import { readContent } from '../node/content.ts'
 import { type Outcome, type Visit, hasClientCertificate, requestHead } from '../node/visit.ts'
@@ -107,7 +107,7 @@ export class Road {
     if (this.#isClosed) return this.#pass(visit, layer)
     const ticket = this.background.ticketOf(visit.req.socket)
     if (ticket !== undefined) return this.#enterRender(ticket, visit, layer)
-    if (isRender(visit.req.socket)) return 'proceed'
+    if (isOnItsWay(visit.req.socket)) return 'proceed'
     const request = requestHead(visit)
     const isCountable = isRetrieval(request)
     const route = (isCountable ? this.routes.recorded(hostOf(request), pathOf(request)) : undefined) ?? layer
@@ -147,6 +147,7 @@ export class Road {
   /** A render of our own has come to the cache: its response is captured for those who wait for it. */
   #enterRender(ticket: Ticket, visit: Visit, layer: Route): Outcome {
     ticket.reached = true
+    arrive(visit.req.socket)
     const exchange = new Exchange(layer, ticket.route)
     this.#exchanges.set(visit.res, exchange)
     if (!liesOver(ticket.route, layer)) {
