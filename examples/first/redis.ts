@@ -1,6 +1,6 @@
 import { createCacheback } from '@cacheback/core'
 import KeyvRedis from '@keyv/redis'
-import Keyv from 'keyv'
+import { Keyv } from 'keyv'
 
 const redis = new KeyvRedis({
   url: process.env['REDIS_URL'] ?? 'redis://localhost:6379',

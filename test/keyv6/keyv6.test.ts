@@ -4,7 +4,7 @@ import http from 'node:http'
 import { type Cacheback, createCacheback } from '@cacheback/core'
 import { type Layer, type Visit, layerOf } from '@cacheback/core/adapter'
 import KeyvRedis from '@keyv/redis'
-import Keyv from 'keyv'
+import { Keyv } from 'keyv'
 import { expect, inject, onTestFinished, test } from 'vitest'
 
 import { startRedis } from '../support/redis.ts'
@@ -74,16 +74,17 @@ async function serve(cache: Cacheback, listener: http.RequestListener): Promise<
   return (server.address() as AddressInfo).port
 }
 
+const nothing = (): undefined => undefined
+
 async function passThrough(
   enter: Layer,
   req: http.IncomingMessage,
   res: http.ServerResponse,
   listener: http.RequestListener,
 ): Promise<void> {
-  const nothing = (): undefined => undefined
   const target = req.url ?? ''
   const visit: Visit = { req, res, target, rewritten: undefined, standing: nothing, route: nothing, take: nothing }
-  if ((await enter(visit)) === 'proceed') listener(req, res as Parameters<http.RequestListener>[1])
+  if ((await enter(visit)) === 'proceed') listener(req, res)
 }
 
 function ask(port: number): Promise<{ status: number | undefined; cacheStatus: string; body: Buffer }> {

@@ -24,7 +24,14 @@ export function directivesOf(fields: FieldLines, rules: Rules): CacheDirectives 
   return { directives: parseCacheControl(valuesOf(fields, 'cache-control')), isTargeted: false }
 }
 
-const LIFETIMES = new Set(['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'])
+const PERMISSIONS = new Set([
+  'max-age',
+  's-maxage',
+  'stale-while-revalidate',
+  'stale-if-error',
+  'must-understand',
+  'public',
+])
 
 /** A Dictionary of structured fields, strictly: what is invalid as a whole is as if it were not there (RFC 9213 §2.1). */
 function parseTargeted(value: string): Directives | undefined {
@@ -32,9 +39,9 @@ function parseTargeted(value: string): Directives | undefined {
     const directives = new Map<string, string>()
     for (const [name, [member]] of parseDictionary(value)) {
       const isInteger = typeof member === 'number' && Number.isInteger(member)
-      // A lifetime is an Integer, and of another type it is ignored. A ban with an argument is a ban, as in Cache-Control.
       if (isInteger) directives.set(name, String(member))
-      else if (member !== false && !LIFETIMES.has(name)) directives.set(name, '')
+      // What allows something counts only in its own type; a ban with an argument is a ban, as in Cache-Control.
+      else if (member === true || (member !== false && !PERMISSIONS.has(name))) directives.set(name, '')
     }
     return directives.size === 0 ? undefined : directives
   } catch {

@@ -35,9 +35,7 @@ export function parseSearchRule(value: string): SearchRule | undefined {
 
 /** One spelling for all queries that the rule calls the same; with its `?`, or ''. */
 export function canonicalQuery(rule: SearchRule, query: string): string {
-  const parameters = [...new URLSearchParams(query.slice(1))].filter(
-    ([name]) => rule.names.includes(name) === rule.isExcept,
-  )
+  const parameters = [...parametersOf(query.slice(1))].filter(([name]) => rule.names.includes(name) === rule.isExcept)
   const sorted = rule.ignoresOrder ? parameters.toSorted(([a], [b]) => (a < b ? -1 : Number(a > b))) : parameters
   return sorted.length === 0 ? '' : `?${new URLSearchParams(sorted).toString()}`
 }
@@ -53,6 +51,9 @@ function namesOf(member: unknown): readonly string[] | undefined {
 /** Names are written as in a query, and mean what they mean there. */
 function decodeName(name: string): string {
   const written = name.replaceAll('&', '%26').replaceAll('=', '%3D')
-  const [decoded] = new URLSearchParams(`${written}=`).keys()
+  const [decoded] = parametersOf(`${written}=`).keys()
   return decoded ?? name
 }
+
+/** URLSearchParams drops a `?` at the beginning, where here it is the first character of a name. */
+const parametersOf = (text: string): URLSearchParams => new URLSearchParams(`&${text}`)

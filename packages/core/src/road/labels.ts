@@ -24,7 +24,7 @@ export class Labels {
 
   hit(passage: Passage, response: StoredResponse, now: number, isStale: boolean): Label {
     const ttl = Math.floor((response.freshness.freshUntil - now) / 1000)
-    // A soft purge makes stale what had time left; RFC 9211 §2.3 wants that negative, too.
+    // A soft purge makes stale what had time left; RFC 9211 §2.4 wants that negative, too.
     const handling: Handling = { hit: true, ttl: isStale ? Math.min(ttl, -1) : ttl }
     return {
       cacheStatus: this.#status(passage.visit.res, passage.rules, handling, response),
