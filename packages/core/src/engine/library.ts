@@ -38,7 +38,8 @@ export class Library {
   readonly #rendering = new Map<string, number>()
   /** Without copies in memory: the paths for which something has been stored. */
   readonly #paths = recordsOf<object>()
-  readonly #newest = recordsOf<{ readonly order: number }>()
+  readonly #newest = recordsOf<{ readonly plain: number; readonly varied: number }>()
+  readonly #newestVariants = recordsOf<{ readonly order: number }>()
   readonly #searchRules = recordsOf<SearchRule>()
   readonly #writes = new Set<Promise<unknown>>()
   readonly #readTimeoutMs: number
@@ -160,13 +161,19 @@ export class Library {
     return { written: response.written }
   }
 
-  /** Memory knows which of two renders came later; without copies this does. */
+  /** Memory knows which of two renders came later; without copies this does, and which keys of a path there are. */
   #isNewest(response: StoredResponse): boolean {
     if (this.memory.isOn) return true
-    const { variant } = response
-    if ((this.#newest.get(variant)?.order ?? 0) > response.order) return false
-    this.#newest.set(variant, { order: response.order })
-    this.#paths.set(response.parts.place.path, {})
+    const { variant, order } = response
+    const { key, selecting, place } = response.parts
+    const known = this.#newest.get(key) ?? { plain: 0, varied: 0 }
+    const isPlain = selecting.length === 0
+    // One without Vary stands for all requests of its key, and so competes with every variant.
+    const rival = isPlain ? Math.max(known.plain, known.varied) : known.plain
+    if (Math.max(rival, this.#newestVariants.get(variant)?.order ?? 0) > order) return false
+    this.#newest.set(key, isPlain ? { ...known, plain: order } : { ...known, varied: Math.max(known.varied, order) })
+    this.#newestVariants.set(variant, { order })
+    this.#paths.set(place.path, {})
     return true
   }
 

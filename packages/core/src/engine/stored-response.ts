@@ -84,6 +84,10 @@ export class StoredResponse {
     return decide({ freshness: this.#freshness, receivedAt, authorized }, request, now)
   }
 
+  get fields(): FieldLines {
+    return this.parts.fields
+  }
+
   get freshness(): Freshness {
     return this.#freshness
   }

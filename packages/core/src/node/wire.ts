@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 
-import type { FieldLines } from '../policy/fields.ts'
+import { type FieldLines, withoutField } from '../policy/fields.ts'
 import { type Outlet, isLayered, setFields } from './outlet.ts'
 import { INERT, PASS, type Tap } from './tap.ts'
 import { isContentField, readHead, standingFields, withField, withoutContentFields } from './head.ts'
@@ -152,7 +152,10 @@ export class Wire {
     for (const name of res.getHeaderNames()) {
       if (isContentField(name)) res.removeHeader(name)
     }
-    setFields(res, [...withoutContentFields(fields), ...added])
+    // A field that was there before is in the new value already.
+    const replaced = added.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase())
+    const kept = replaced.reduce<FieldLines>((rest, name) => withoutField(rest, name), withoutContentFields(fields))
+    setFields(res, [...kept, ...added])
     const result = this.#call('writeHead', [304, 'Not Modified'])
     this.#mode = 'headless'
     res.flushHeaders()

@@ -100,7 +100,7 @@ export function unstoredFields(fields: FieldLines, omit: readonly string[]): (na
   const prefixes = omit.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1))
   const exact = new Set(omit)
   return (name) =>
-    // Framing and Age are made anew for every response; ours is not to be mistaken for the app's.
+    // Framing and Age are made anew for every response.
     name === 'content-length' ||
     name === 'age' ||
     HOP_BY_HOP.has(name) ||

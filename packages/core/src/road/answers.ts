@@ -33,9 +33,9 @@ export class Answers {
 
   /** Serves what the app has just said to be good still (RFC 9111 §4.3.4). `asked`: with the client's own conditions. */
   freshened(miss: Miss, outlet: Outlet, response: StoredResponse, isStored: boolean, asked: RequestHead): void {
-    const handling: Handling = { fwd: miss.fwd, fwdStatus: 304, stored: isStored }
-    const [, status] = this.label(miss, NO_HEAD, handling)
-    serve(outlet, response, asked, { cacheStatus: status, warnings: [] }, this.#services.settings.now())
+    const { labels, settings } = this.#services
+    const label = labels.freshened(miss.passage, response, isStored, miss.fwd === 'request' ? 'request' : 'stale')
+    serve(outlet, response, asked, label, settings.now())
   }
 
   /** There is nothing to serve, and nobody to ask in time (RFC 9110 §15.6.5). */

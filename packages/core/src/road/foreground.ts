@@ -306,7 +306,7 @@ export class Foreground {
   #mayStandIn(passage: Passage, held: StoredResponse): boolean {
     const now = this.#services.settings.now()
     const { demands, rules } = passage
-    const isWanted = demands === undefined || meets(demands, 'stale', held.parts, now, rules)
+    const isWanted = demands === undefined || meets(demands, 'stale', held, now, rules)
     return isWanted && this.#mayReuse(passage, held) && now < held.freshness.errorUntil
   }
 

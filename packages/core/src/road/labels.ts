@@ -43,6 +43,12 @@ export class Labels {
     }
   }
 
+  /** What the app has just said to be good still. */
+  freshened(passage: Passage, response: StoredResponse, isStored: boolean, fwd: 'stale' | 'request'): Label {
+    const handling: Handling = { fwd, fwdStatus: 304, stored: isStored }
+    return { cacheStatus: this.#status(passage.visit.res, passage.rules, handling, response), warnings: [] }
+  }
+
   /** A stored response in the place of a render that has failed. */
   standIn(passage: Passage, response: StoredResponse, fwdStatus: number | undefined): Label {
     const handling: Handling = { fwd: 'stale', fwdStatus, detail: 'stale-if-error' }

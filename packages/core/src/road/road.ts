@@ -239,8 +239,7 @@ export class Road {
     const { visit, request } = passage
     const now = this.settings.now()
     const decision = response.decide(passage, now)
-    const isWanted =
-      passage.demands === undefined || meets(passage.demands, decision, response.parts, now, passage.rules)
+    const isWanted = passage.demands === undefined || meets(passage.demands, decision, response, now, passage.rules)
     const isUsable = decision === 'fresh' || decision === 'stale'
     // Only a client that takes anything stale (max-stale) gets what lies beyond its windows.
     if (!isWanted || (!isUsable && passage.demands === undefined)) return false
