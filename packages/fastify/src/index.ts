@@ -27,6 +27,9 @@ export type CachebackPluginOptions = (CachebackOptions | ({ cache: Cacheback } &
   hook?: 'onRequest' | 'preHandler' | undefined
 }
 
+/** How many registrations a cache has: the last one to close ends it. */
+const users = new WeakMap<Cacheback, number>()
+
 const HOOKS = ['onRequest', 'preHandler']
 
 // Async, so that what is wrong with the options rejects register() instead of ending the process.
@@ -58,7 +61,12 @@ const plugin: FastifyPluginAsync<CachebackPluginOptions> = async (app, options) 
     else if (outcome !== 'answered') void outcome.then((settled) => settled === 'proceed' && process.nextTick(next))
   })
   cache.attach(app.server)
-  app.addHook('onClose', () => cache.close())
+  users.set(cache, (users.get(cache) ?? 0) + 1)
+  app.addHook('onClose', async () => {
+    const left = (users.get(cache) ?? 1) - 1
+    users.set(cache, left)
+    if (left === 0) await cache.close()
+  })
 }
 
 /** Fastify plugin: `app.register(cachebackPlugin, { staleWhileRevalidate: 60 })`. Decorates `app.cacheback`; closes with the app. */

@@ -3,8 +3,8 @@ import type { StoredResponse } from './stored-response.ts'
 /** How a render ended for those who wait for it. */
 export type Landing =
   | { readonly kind: 'stored'; readonly response: StoredResponse }
-  /** The render has failed, and this older response may be served in its place. */
-  | { readonly kind: 'stand-in'; readonly response: StoredResponse }
+  /** The render has failed: each serves the older response that stands in for him, if there is one. */
+  | { readonly kind: 'stand-in' }
   /** It may not be shared: each goes on alone, all at once. */
   | { readonly kind: 'released' }
   /** Other rules hold for this path than was thought: look again. */

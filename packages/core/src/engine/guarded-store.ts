@@ -20,6 +20,8 @@ export class GuardedStore {
   readonly #store: Store
   readonly #guard: StoreGuard
   readonly #breaker: Breaker
+  /** Writes that the store has not finished, by key. */
+  readonly #writes = new Map<string, Promise<void>>()
   #pending = 0
 
   constructor(store: Store, guard: StoreGuard) {
@@ -40,10 +42,14 @@ export class GuardedStore {
   set(key: string, frame: Uint8Array, ttlMs: number): Promise<void> {
     const ttl = Math.ceil(ttlMs)
     if (!(ttl > 0 && Number.isSafeInteger(ttl))) return Promise.reject(new Error('lifetime'))
-    return this.#call('set', () => this.#store.set(key, frame, ttl), this.#guard.timeoutMs.set)
+    return this.#call('set', () => this.#write(key, frame, ttl), this.#guard.timeoutMs.set)
   }
 
   delete(key: string): Promise<void> {
+    // A write that has outlived its deadline may land after this.
+    const late = this.#writes.get(key)
+    const again = (): void => void this.#store.delete(key).catch(() => undefined)
+    void late?.then(again, again)
     return this.#call('delete', () => this.#store.delete(key), this.#guard.timeoutMs.set)
   }
 
@@ -51,6 +57,16 @@ export class GuardedStore {
   async close(): Promise<void> {
     const closing = async (): Promise<void> => this.#store.close?.()
     await withDeadline(closing(), CLOSE_TIMEOUT_MS).catch(() => undefined)
+  }
+
+  async #write(key: string, frame: Uint8Array, ttlMs: number): Promise<void> {
+    const write = this.#store.set(key, frame, ttlMs)
+    this.#writes.set(key, write)
+    try {
+      await write
+    } finally {
+      if (this.#writes.get(key) === write) this.#writes.delete(key)
+    }
   }
 
   async #call<T>(name: string, call: () => Promise<T>, timeoutMs: number): Promise<T> {

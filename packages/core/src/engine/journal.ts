@@ -6,7 +6,6 @@ const REMEDIES: Readonly<Record<string, string>> = {
   cookie: "Requests carry a Cookie; see the option cookies: 'ignore', { bypass: [names] } or { key: [names] }.",
   credential: 'Requests carry a header of the option credentials; see whether a proxy adds it to every request.',
   override: 'Requests carry a URL or method override header; see whether a proxy adds it to every request.',
-  range: 'Requests carry Range; the cache does not answer those.',
   'client-certificate': 'Requests come with a TLS client certificate.',
   http2: 'Requests come over HTTP/2, which the cache does not serve.',
 }

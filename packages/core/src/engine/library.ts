@@ -53,7 +53,9 @@ export class Library {
     })
     this.#readTimeoutMs = settings.storeTimeoutMs.get
     this.#store = this.#guard(settings)
-    this.#ledger = new PurgeLedger(this.#store, `${this.namespace}purges`, settings)
+    this.#ledger = new PurgeLedger(this.#store, `${this.namespace}purges`, settings, (selector) =>
+      this.#removeInvalidated(selector),
+    )
   }
 
   /** Numbers the renders of this process, so that an older one never replaces a newer. */
@@ -216,18 +218,32 @@ export class Library {
     const [path] = target.split('?', 1) as [string]
     const selector: ReadSelector = { kind: 'url', host: host.toLowerCase(), path: target }
     const isKnown = this.memory.holdsPath(path) || this.#paths.has(path) || this.#rendering.has(path)
-    if (isKnown) void this.#track(this.purge(selector, false))
-    else if (key !== undefined && this.#store !== undefined) void this.#track(this.#purgeIfStored(key, selector))
+    if (isKnown) void this.#track(this.#invalidate(selector))
+    else if (key !== undefined && this.#store !== undefined) void this.#track(this.#invalidateIfStored(key, selector))
   }
 
   /** Invalidates a group of an origin (RFC 9875). */
   invalidateGroup(host: string, name: string): void {
-    void this.#track(this.purge({ kind: 'tag', name, host: host.toLowerCase() }, false))
+    void this.#track(this.#invalidate({ kind: 'tag', name, host: host.toLowerCase() }))
   }
 
-  async #purgeIfStored(key: RequestKey, selector: ReadSelector): Promise<void> {
+  async #invalidateIfStored(key: RequestKey, selector: ReadSelector): Promise<void> {
     const frame = await this.#store?.get(this.describeKey(key))
-    if (frame !== undefined) await this.purge(selector, false)
+    if (frame !== undefined) await this.#invalidate(selector)
+  }
+
+  /** The mark fences what is being rendered and reaches other processes; what is here goes at once. */
+  async #invalidate(selector: ReadSelector): Promise<void> {
+    const told = this.#ledger.purge(selector, false, true)
+    this.#removeInvalidated(selector)
+    await told
+  }
+
+  #removeInvalidated(selector: ReadSelector): void {
+    if (selector.kind !== 'url') return
+    for (const response of this.memory.atPath(selector.path.split('?', 1)[0]!)) {
+      if (!this.#ledger.admits(response)) this.remove(response)
+    }
   }
 
   describe(response: StoredResponse): { key: string; route: string | undefined } {

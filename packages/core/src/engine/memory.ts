@@ -13,8 +13,8 @@ type Variants = readonly StoredResponse[]
 export class Memory {
   readonly #entries: LRUCache<string, Variants> | undefined
   readonly #maxBytes: number
-  /** How many keys of each path are kept: an unsafe request asks whether there is anything to invalidate. */
-  readonly #paths = new Map<string, number>()
+  /** The keys of each path: an unsafe request invalidates a few of them, and must not look at all. */
+  readonly #paths = new Map<string, Set<string>>()
   #count = 0
 
   /** `maxBytes` 0: nothing is kept. `onEvict` hears of what had to go for want of room. */
@@ -23,9 +23,9 @@ export class Memory {
     if (maxBytes === 0) return
     this.#entries = new LRUCache<string, Variants>({
       maxSize: maxBytes,
-      dispose: (variants, _key, reason) => {
+      dispose: (variants, key, reason) => {
         this.#count -= variants.length
-        this.#countPath(variants, -1)
+        this.#forgetPath(key, variants)
         if (reason === 'evict') variants.forEach(onEvict)
       },
     })
@@ -77,11 +77,19 @@ export class Memory {
 
   removeWhere(matches: (response: StoredResponse) => boolean): void {
     // A copy: putting back what is left would meet it again on the way.
-    const slots = [...(this.#entries?.entries() ?? [])]
-    for (const [key, variants] of slots) {
-      const kept = variants.filter((response) => !matches(response))
-      if (kept.length < variants.length) this.#set(key, kept)
-    }
+    const keys = [...(this.#entries?.keys() ?? [])]
+    for (const key of keys) this.#removeOf(key, matches)
+  }
+
+  /** What is kept of a path. */
+  atPath(path: string): StoredResponse[] {
+    return [...(this.#paths.get(path) ?? [])].flatMap((key) => this.#entries?.peek(key) ?? [])
+  }
+
+  #removeOf(key: string, matches: (response: StoredResponse) => boolean): void {
+    const variants = this.#entries?.peek(key) ?? NONE
+    const kept = variants.filter((response) => !matches(response))
+    if (kept.length < variants.length) this.#set(key, kept)
   }
 
   /** Everything kept, without touching its order of use. */
@@ -97,12 +105,11 @@ export class Memory {
     return this.#paths.has(path)
   }
 
-  #countPath([first]: Variants, change: 1 | -1): void {
-    if (first === undefined) return
-    const { path } = first.parts.place
-    const count = (this.#paths.get(path) ?? 0) + change
-    if (count === 0) this.#paths.delete(path)
-    else this.#paths.set(path, count)
+  #forgetPath(key: string, [first]: Variants): void {
+    const path = first?.parts.place.path ?? ''
+    const keys = this.#paths.get(path)
+    keys?.delete(key)
+    if (keys?.size === 0) this.#paths.delete(path)
   }
 
   #set(key: string, variants: Variants): void {
@@ -115,7 +122,8 @@ export class Memory {
     entries.delete(key)
     if (kept.length === 0 || size > this.#maxBytes) return
     this.#count += kept.length
-    this.#countPath(kept, 1)
+    const { path } = kept[0]!.parts.place
+    this.#paths.set(path, (this.#paths.get(path) ?? new Set()).add(key))
     entries.set(key, kept, { size })
   }
 }

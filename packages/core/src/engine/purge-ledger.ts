@@ -19,16 +19,25 @@ export class PurgeLedger {
   readonly #store: GuardedStore | undefined
   readonly #key: string
   readonly #clocks: { now(): number; monotonicNow(): number }
+  readonly #onLearnt: (selector: ReadSelector) => void
   #readAt = -Infinity
   #reading: Promise<void> | undefined
   #writing: Promise<unknown> = Promise.resolve()
+  #waiting: Promise<void> | undefined
   /** Marks that the store could not be told yet. */
   #untold = false
 
-  constructor(store: GuardedStore | undefined, key: string, clocks: { now(): number; monotonicNow(): number }) {
+  /** `onLearnt` hears of the purges of other processes. */
+  constructor(
+    store: GuardedStore | undefined,
+    key: string,
+    clocks: { now(): number; monotonicNow(): number },
+    onLearnt: (selector: ReadSelector) => void = () => undefined,
+  ) {
     this.#store = store
     this.#key = key
     this.#clocks = clocks
+    this.#onLearnt = onLearnt
   }
 
   get latest(): number {
@@ -50,13 +59,20 @@ export class PurgeLedger {
   }
 
   /** Holds at once in this process. Rejects where the store could not be told; the mark is then told when it is back. */
-  async purge(selector: ReadSelector, soft: boolean): Promise<void> {
-    this.#marks.add(selector, soft, this.#clocks.now())
-    if (this.#store === undefined) return
-    const store = this.#store
-    const writing = this.#writing.then(() => this.#tell(store))
-    this.#writing = writing.catch(() => undefined)
-    await writing
+  async purge(selector: ReadSelector, soft: boolean, unsafe = false): Promise<void> {
+    this.#marks.add(selector, soft, this.#clocks.now(), unsafe)
+    if (this.#store !== undefined) await this.#tellSoon(this.#store)
+  }
+
+  /** One write tells all marks that have come in before it begins, so that there is never more than one waiting. */
+  #tellSoon(store: GuardedStore): Promise<void> {
+    this.#waiting ??= this.#writing.then(() => {
+      this.#waiting = undefined
+      const writing = this.#tell(store)
+      this.#writing = writing.catch(() => undefined)
+      return writing
+    })
+    return this.#waiting
   }
 
   async #catchUp(store: GuardedStore): Promise<void> {
@@ -72,7 +88,8 @@ export class PurgeLedger {
   async #read(store: GuardedStore): Promise<void> {
     const frame = await store.get(this.#key)
     const record = frame === undefined ? undefined : decodeRecord(frame, 'purges')
-    if (Array.isArray(record?.['marks'])) this.#marks.merge(record['marks'].filter(isMark))
+    if (!Array.isArray(record?.['marks'])) return
+    for (const { selector } of this.#marks.merge(record['marks'].filter(isMark))) this.#onLearnt(selector)
   }
 
   async #tell(store: GuardedStore): Promise<void> {

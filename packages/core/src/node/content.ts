@@ -7,6 +7,8 @@ import type { IncomingMessage } from 'node:http'
 export function readContent(req: IncomingMessage): Promise<Buffer | undefined> {
   const length = Number(req.headers['content-length'] ?? 0)
   if (length === 0) return Promise.resolve(EMPTY)
+  // Something before the cache has read it, or the client is gone: it will not come again.
+  if (req.readableDidRead || req.readableEnded || req.destroyed) return Promise.resolve(undefined)
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     let bytes = 0

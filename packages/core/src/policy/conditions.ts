@@ -39,4 +39,5 @@ export function matchesEtag(list: string, etag: string | undefined): boolean {
   return false
 }
 
-const opaque = (etag: string): string => (etag.startsWith('W/') ? etag.slice(2) : etag)
+/** The tag without its weakness, for weak comparison (RFC 9110 §8.8.3.2). */
+export const opaque = (etag: string): string => (etag.startsWith('W/') ? etag.slice(2) : etag)

@@ -1,3 +1,4 @@
+import { opaque } from './conditions.ts'
 import { type FieldLines, valueOf } from './fields.ts'
 
 /** What describes the stored bytes, and not the answer that they are still good (RFC 9111 §3.2). */
@@ -36,8 +37,6 @@ export function isAboutAnother(stored: FieldLines, answer: FieldLines): boolean 
   const [mine, theirs] = [valueOf(stored, 'etag'), valueOf(answer, 'etag')]
   return mine !== undefined && theirs !== undefined && opaque(mine) !== opaque(theirs)
 }
-
-const opaque = (etag: string): string => etag.replace(/^W\//, '')
 
 /** What outlives a validation: of Warning all but the members with a code of 1xx; undefined where nothing is left. */
 function lastingValue(name: string, value: string): string | undefined {

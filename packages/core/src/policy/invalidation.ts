@@ -1,8 +1,8 @@
 import { type FieldLines, type RequestHead, valueOf } from './fields.ts'
 import { stringsOf } from './tags.ts'
 
-/** Methods that change nothing (RFC 9110 §9.2.1, RFC 10008); whatever else there is may change something. */
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'])
+/** Methods that change nothing, by IANA's registry (RFC 9110 §9.2.1, RFC 10008, RFC 4918 §9.1, RFC 5323); whatever else there is may change something. */
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY', 'PROPFIND', 'REPORT', 'SEARCH'])
 
 export function isUnsafe(method: string): boolean {
   return !SAFE_METHODS.has(method)

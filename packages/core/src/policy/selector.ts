@@ -63,7 +63,8 @@ export function selects(selector: ReadSelector, place: Place): boolean {
   }
 }
 
-function isSameQuery({ queryRule, query, search }: Place, rawQuery: string): boolean {
+/** Whether a stored response answers this query: the same, or the same by its own No-Vary-Search. */
+export function isSameQuery({ queryRule, query, search }: Place, rawQuery: string): boolean {
   const keyed = keyedQuery(queryRule, rawQuery)
   const rule = search === undefined ? undefined : parseSearchRule(search)
   return rule === undefined ? keyed === query : canonicalQuery(rule, keyed) === canonicalQuery(rule, query)

@@ -70,7 +70,7 @@ export function isSelectedBy(selecting: Selecting, request: RequestHead): boolea
   return true
 }
 
-/** The names of selecting headers, as one string that tells two lists apart. */
+/** The names of selecting headers. */
 export function namesOf(selecting: Selecting): string[] {
   return selecting.filter((_, index) => index % 2 === 0) as string[]
 }

@@ -18,11 +18,16 @@ export class Answers {
     this.#services = services
   }
 
+  /** Whether something may stand in for a failing render: a purge may have taken it since it was found. */
+  hasStandIn({ standIn }: Miss): boolean {
+    return standIn !== undefined && this.#services.library.admits(standIn)
+  }
+
   /** Serves the stored response in the place of a render that has failed, or says that there is none. */
   standIn(miss: Miss, outlet: Outlet, fwdStatus: number | undefined, asked: RequestHead): void {
     const { passage, standIn } = miss
     const { settings, journal, library } = this.#services
-    if (standIn === undefined) {
+    if (standIn === undefined || !library.admits(standIn)) {
       this.gatewayTimeout(miss, outlet, 'render-timeout')
       return
     }

@@ -129,6 +129,8 @@ export class Background {
     signal: AbortSignal,
   ): Promise<void> {
     const { library, flights, settings } = this.#services
+    // Purged while it waited here: its validators must not bring it back.
+    if (!library.admits(response)) return
     const newer = library.hasStore ? await library.read(plan.key, headOf(request)) : undefined
     // Another process may have refreshed it while it waited here.
     if (newer?.decide(plan, settings.now()) === 'fresh') return

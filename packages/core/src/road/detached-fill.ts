@@ -180,8 +180,10 @@ export class DetachedFill {
     this.#isHeadless = head.status === 200 && isNotModified(fields, request.headers, now)
     this.#takeVisit()
     const outlet = outletOf(visit.res)
-    if (this.#isHeadless) outlet.writeHead(304, 'Not Modified', [...withoutContentFields(fields), ...status])
-    else outlet.writeHead(head.status, head.reason ?? STATUS_CODES[head.status] ?? '', [...fields, ...status])
+    if (this.#isHeadless) {
+      outlet.writeHead(304, 'Not Modified', [...withoutContentFields(fields), ...status])
+      visit.res.flushHeaders()
+    } else outlet.writeHead(head.status, head.reason ?? STATUS_CODES[head.status] ?? '', [...fields, ...status])
     visit.res.on('drain', () => this.#render?.response?.resume())
     this.#resolve('answered')
   }
@@ -202,8 +204,8 @@ export class DetachedFill {
 
   #freshened(response: StoredResponse, isStored: boolean): HeadPlan {
     if (this.#state !== 'waiting') return PASS
-    // What is not stored belongs to whoever was asked for: here nobody.
-    if (!isStored) {
+    // What is not stored belongs to whoever was asked for, here nobody; and the 304 may name other selecting headers.
+    if (!isStored || !response.isSelectedBy(this.#miss.passage.request)) {
       this.#goOn('validation', 0)
       return PASS
     }
@@ -225,7 +227,7 @@ export class DetachedFill {
     this.#render?.abort.abort()
     const { visit } = this.#miss.passage
     if (visit.res.destroyed) this.#resolve(this.#foreground.leave(visit))
-    else if (this.#miss.standIn !== undefined && mayStandInFor(status)) this.#standIn(status)
+    else if (mayStandInFor(status) && this.#foreground.answers.hasStandIn(this.#miss)) this.#standIn(status)
     else this.#resolve(this.#foreground.own(this.#miss, reason))
   }
 

@@ -102,7 +102,7 @@ export class Foreground {
   own(miss: Miss, detail: string): Outcome {
     const { passage } = miss
     const exchange = this.#services.exchangeOf(passage)
-    const mayReplace = (status: number): boolean => miss.standIn !== undefined && mayStandInFor(status)
+    const mayReplace = (status: number): boolean => mayStandInFor(status) && this.answers.hasStandIn(miss)
     exchange.listen(passage.visit, {
       ...INERT,
       mayReplace,
@@ -139,12 +139,11 @@ export class Foreground {
 
   #land(miss: Miss, led: Led, result: Exclude<FillResult, { kind: 'stored' }>): void {
     const { flights } = this.#services
-    const { standIn } = miss
     const isTimeout = result.kind === 'broken' && result.reason === 'render-timeout'
     const isStoodInFor = isTimeout || (result.kind === 'unstorable' && mayStandInFor(result.status))
     if (result.kind === 'broken' && !isTimeout && led.flight.handOver(result.visitorLeft === true)) return
-    if (standIn !== undefined && isStoodInFor) {
-      flights.land(led.key, led.flight, { kind: 'stand-in', response: standIn })
+    if (isStoodInFor && this.answers.hasStandIn(miss)) {
+      flights.land(led.key, led.flight, { kind: 'stand-in' })
     } else {
       flights.land(led.key, led.flight, { kind: LOOK_AGAIN.has(result.reason) ? 'superseded' : 'released' })
     }
@@ -186,9 +185,9 @@ export class Foreground {
     const { visit } = passage
     const { settings } = this.#services
     const exchange = this.#services.exchangeOf(passage)
-    if (!miss.isHitForMiss) exchange.hideConditions(visit)
+    if (!miss.isHitForMiss || miss.validated !== undefined) exchange.hideConditions(visit)
     if (miss.validated !== undefined) exchange.validate(visit, miss.validated.validators)
-    const mayReplace = (status: number): boolean => miss.standIn !== undefined && mayStandInFor(status)
+    const mayReplace = (status: number): boolean => mayStandInFor(status) && this.answers.hasStandIn(miss)
     // What the client has asked, before its conditions were hidden.
     const asked = (): RequestHead => ({ ...request, headers: { ...request.headers, ...exchange.conditions } })
     const listener: FillListener = {
@@ -259,13 +258,10 @@ export class Foreground {
       case 'lead':
         return this.#lead(miss, led)
       case 'stand-in':
+        // His own: the leader may have been another visitor's by selecting headers that the flight does not know.
+        if (!this.answers.hasStandIn(miss)) return this.#lead(miss, undefined)
         passage.visit.take()
-        this.answers.standIn(
-          { ...miss, standIn: joined.response },
-          outletOf(passage.visit.res),
-          undefined,
-          passage.request,
-        )
+        this.answers.standIn(miss, outletOf(passage.visit.res), undefined, passage.request)
         return 'answered'
       case 'superseded':
         return this.#services.again(passage)
@@ -311,6 +307,7 @@ export class Foreground {
   }
 
   #mayValidate(passage: Passage, held: StoredResponse): boolean {
+    if (held.validators.length === 0) return false
     return this.#mayReuse(passage, held) && this.#services.settings.now() < held.parts.keepUntil
   }
 

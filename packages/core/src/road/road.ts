@@ -26,6 +26,7 @@ import { invalidatedGroups, invalidatedPaths, isUnsafe } from '../policy/invalid
 import type { Head } from '../policy/storable.ts'
 import { meets, readDemands } from '../policy/demands.ts'
 import { keyOf } from '../policy/key.ts'
+import { isSameQuery } from '../policy/selector.ts'
 import { isSelectingTooLong } from '../policy/vary.ts'
 import { type Route, Routes, liesOver } from './routes.ts'
 import { Labels } from './labels.ts'
@@ -203,7 +204,10 @@ export class Road {
     round: number,
   ): Promise<Outcome> {
     const content = await readContent(visit.req)
-    if (content === undefined) return 'proceed'
+    const { rules } = route
+    if (content === undefined) {
+      return rules === false ? 'proceed' : this.#bypass(visit, request, route, entered, rules, 'body')
+    }
     return this.#travel(visit, { ...request, content }, route, entered, round)
   }
 
@@ -218,7 +222,8 @@ export class Road {
   #inMemory({ key, request, rules }: Passage): StoredResponse | undefined {
     const equivalent = rules.noVarySearch ? this.library.equivalent(key) : key
     const found = this.library.inMemory(equivalent.full, request)
-    return found ?? (equivalent === key ? undefined : this.library.inMemory(key.full, request))
+    if (equivalent === key) return found
+    return answersQuery(found, key.query) ? found : this.library.inMemory(key.full, request)
   }
 
   async #lookInStore(passage: Passage, held: StoredResponse | undefined): Promise<Outcome> {
@@ -226,7 +231,8 @@ export class Road {
     const lookedAt = this.library.nextOrder()
     const equivalent = rules.noVarySearch ? this.library.equivalent(key) : key
     const found = await this.library.read(equivalent, request)
-    const read = found ?? (equivalent === key ? undefined : await this.library.read(key, request))
+    const isFound = equivalent === key || answersQuery(found, key.query)
+    const read = isFound ? found : await this.library.read(key, request)
     if (visit.res.destroyed) return this.#foreground.leave(visit)
     // Something may have come into memory while the store was asked.
     const best = this.#inMemory(passage) ?? read ?? held
@@ -298,6 +304,10 @@ export class Road {
     return exchange
   }
 }
+
+/** What lies under an equivalent key has not said itself that the two queries are the same, perhaps. */
+const answersQuery = (found: StoredResponse | undefined, query: string): boolean =>
+  found !== undefined && isSameQuery(found.parts.place, query)
 
 /** A `skip` that throws has not said that the request may be shared. */
 function isSkipped(skip: NonNullable<Rules['skip']>, visit: Visit): boolean {

@@ -128,6 +128,7 @@ export class Ticket {
 /** The methods of a listener, bound: it may be an instance of a class. */
 function listenerMethods(listener: FillListener): FillListener {
   return {
+    hasConditions: listener.hasConditions,
     onJudged: (head, verdict) => listener.onJudged(head, verdict),
     onResult: (result) => listener.onResult(result),
     mayReplace: (status) => listener.mayReplace?.(status) ?? false,
