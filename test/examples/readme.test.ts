@@ -1,17 +1,21 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
 
 import { expect, onTestFinished, test } from 'vitest'
 
+const execute = promisify(execFile)
 const root = new URL('../../', import.meta.url)
 const readmes = ['', 'packages/core/', 'packages/fastify/', 'packages/express/', 'packages/koa/']
 const blocks = (await Promise.all(readmes.map(snippetsOf))).flat()
 
 test('the README has a first route for each framework', () => {
   expect(blocks.map(({ path }) => path)).toEqual(
-    expect.arrayContaining(['fastify', 'express', 'koa', 'redis'].map((name) => `examples/first/${name}.ts`)),
+    expect.arrayContaining(
+      ['fastify', 'express', 'koa', 'redis', 'methods'].map((name) => `examples/first/${name}.ts`),
+    ),
   )
 })
 
@@ -26,6 +30,14 @@ test.each(['fastify', 'express', 'koa'])('the first route on %s caches', async (
   const hit = await fetch(url)
   expect(hit.headers.get('cache-status')).toMatch(/^cacheback; hit; ttl=\d+$/)
   expect(await hit.text()).toBe(await miss.text())
+})
+
+test('the methods do what is said of them', async () => {
+  const { stdout } = await execute(process.execPath, ['--conditions=cacheback-source', 'examples/first/methods.ts'], {
+    cwd: root,
+  })
+  expect(stdout).toMatch(/route: '\/articles\/:id'/)
+  expect(stdout).toMatch(/purge: 2/)
 })
 
 /** The snippets of a README, each below the path of the example that it is. */
