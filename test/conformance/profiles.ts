@@ -1,6 +1,6 @@
 import { CachebackError, createCacheback } from '@cacheback/core'
 
-export const PROFILES = ['suite', 'default'] as const
+export const PROFILES = ['suite', 'cookies', 'default'] as const
 
 export type Profile = (typeof PROFILES)[number]
 
@@ -12,6 +12,13 @@ const SUITE: Readonly<Record<string, unknown>> = {
   targetedCacheControl: ['CDN-Cache-Control'],
 }
 
+const OPTIONS: Readonly<Record<Profile, Readonly<Record<string, unknown>>>> = {
+  suite: SUITE,
+  // One test has a Cookie in its request, and by default such a request is not looked up at all.
+  cookies: { ...SUITE, cookies: 'ignore' },
+  default: {},
+}
+
 export interface ProfileOptions {
   readonly options: Record<string, unknown>
   /** Options that this cacheback does not know yet. */
@@ -19,7 +26,7 @@ export interface ProfileOptions {
 }
 
 export function optionsOf(profile: Profile): ProfileOptions {
-  const wanted = Object.entries(profile === 'suite' ? SUITE : {})
+  const wanted = Object.entries(OPTIONS[profile])
   const known = wanted.filter(([name, value]) => isKnown({ [name]: value }))
   const options = Object.fromEntries(known)
   return { options, unknown: wanted.map(([name]) => name).filter((name) => !(name in options)) }

@@ -11,6 +11,7 @@ import type { Written } from './flights.ts'
 import { GuardedStore } from './guarded-store.ts'
 import type { Journal } from './journal.ts'
 import { Memory } from './memory.ts'
+import { Order } from './order.ts'
 import { PurgeLedger } from './purge-ledger.ts'
 import { recordsOf } from './records.ts'
 import { StoredResponse } from './stored-response.ts'
@@ -36,14 +37,12 @@ export class Library {
   readonly #varyLists = new VaryLists()
   /** Renders under way, by path. */
   readonly #rendering = new Map<string, number>()
-  /** Without copies in memory: the paths for which something has been stored. */
-  readonly #paths = recordsOf<object>()
-  readonly #newest = recordsOf<{ readonly plain: number; readonly varied: number }>()
-  readonly #newestVariants = recordsOf<{ readonly order: number }>()
+  /** Without copies in memory, what has come later. */
+  readonly #order = new Order()
   readonly #searchRules = recordsOf<SearchRule>()
   readonly #writes = new Set<Promise<unknown>>()
   readonly #readTimeoutMs: number
-  #order = 0
+  #moment = 0
 
   constructor(settings: Settings, journal: Journal) {
     this.#journal = journal
@@ -60,8 +59,8 @@ export class Library {
 
   /** Numbers the renders of this process, so that an older one never replaces a newer. */
   nextOrder(): number {
-    this.#order += 1
-    return this.#order
+    this.#moment += 1
+    return this.#moment
   }
 
   get hasStore(): boolean {
@@ -156,27 +155,12 @@ export class Library {
    */
   keep(response: StoredResponse): { readonly refused: string } | { readonly written: Promise<void> } {
     if (!this.#ledger.admits(response)) return { refused: 'purged' }
-    if (!this.#isNewest(response) || !this.memory.put(response)) return { refused: 'superseded' }
+    const isNewest = this.memory.isOn ? this.memory.put(response) : this.#order.note(response)
+    if (!isNewest) return { refused: 'superseded' }
     this.#varyLists.note(response.parts.key, namesOf(response.parts.selecting))
     this.#journal.note('store', () => this.describe(response))
     response.written = this.#write(response)
     return { written: response.written }
-  }
-
-  /** Memory knows which of two renders came later; without copies this does, and which keys of a path there are. */
-  #isNewest(response: StoredResponse): boolean {
-    if (this.memory.isOn) return true
-    const { variant, order } = response
-    const { key, selecting, place } = response.parts
-    const known = this.#newest.get(key) ?? { plain: 0, varied: 0 }
-    const isPlain = selecting.length === 0
-    // One without Vary stands for all requests of its key, and so competes with every variant.
-    const rival = isPlain ? Math.max(known.plain, known.varied) : known.plain
-    if (Math.max(rival, this.#newestVariants.get(variant)?.order ?? 0) > order) return false
-    this.#newest.set(key, isPlain ? { ...known, plain: order } : { ...known, varied: Math.max(known.varied, order) })
-    this.#newestVariants.set(variant, { order })
-    this.#paths.set(place.path, {})
-    return true
   }
 
   /** What a flight must wait for: nothing with copies in memory, where everybody finds a response at once. */
@@ -217,7 +201,7 @@ export class Library {
   invalidate(host: string, target: string, key: RequestKey | undefined): void {
     const [path] = target.split('?', 1) as [string]
     const selector: ReadSelector = { kind: 'url', host: host.toLowerCase(), path: target }
-    const isKnown = this.memory.holdsPath(path) || this.#paths.has(path) || this.#rendering.has(path)
+    const isKnown = this.memory.holdsPath(path) || this.#order.hasPath(path) || this.#rendering.has(path)
     if (isKnown) void this.#track(this.#invalidate(selector))
     else if (key !== undefined && this.#store !== undefined) void this.#track(this.#invalidateIfStored(key, selector))
   }
