@@ -118,6 +118,32 @@ describe('deadlines', () => {
     expect(errors).toHaveLength(1)
   })
 
+  test.each<[title: string, end: (late: PromiseWithResolvers<unknown>) => void]>([
+    ['lands', (late) => late.resolve(undefined)],
+    ['fails, perhaps after it has landed', (late) => late.reject(new Error('late'))],
+  ])('a write that outlives its deadline is deleted again when it %s', async (_, end) => {
+    const late = Promise.withResolvers<unknown>()
+    const { guarded, fake, calls, errors } = make(() => late.promise)
+    const written = guarded.set('a', FRAME, 1).catch(() => 'given up')
+    await vi.advanceTimersByTimeAsync(251)
+    expect(await written).toBe('given up')
+    fake.answer = async () => undefined
+    for (const key of ['a', 'b']) await guarded.delete(key)
+    const deleted = ['a', 'b'].map((key) => ['delete', key])
+    expect(calls.slice(1)).toEqual(deleted)
+    // Whether that one succeeds nobody waits to hear.
+    fake.answer = reject
+    end(late)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(calls.slice(1)).toEqual([...deleted, ['delete', 'a']])
+    expect(errors.map(([reason]) => reason)).toEqual(['set-timeout'])
+    // It is deleted once.
+    fake.answer = async () => undefined
+    await guarded.delete('a')
+    await vi.advanceTimersByTimeAsync(1)
+    expect(calls).toHaveLength(5)
+  })
+
   test('no timer is left behind', async () => {
     const { guarded, fake } = make()
     await guarded.get('a')

@@ -21,7 +21,7 @@ export class GuardedStore {
   readonly #guard: StoreGuard
   readonly #breaker: Breaker
   /** Writes that the store has not finished, by key. */
-  readonly #writes = new Map<string, Promise<void>>()
+  readonly #writes = new Map<string, Set<Promise<void>>>()
   #pending = 0
 
   constructor(store: Store, guard: StoreGuard) {
@@ -47,9 +47,7 @@ export class GuardedStore {
 
   delete(key: string): Promise<void> {
     // A write that has outlived its deadline may land after this.
-    const late = this.#writes.get(key)
-    const again = (): void => void this.#store.delete(key).catch(() => undefined)
-    void late?.then(again, again)
+    for (const late of this.#writes.get(key) ?? []) void this.#deleteAfter(late, key)
     return this.#call('delete', () => this.#store.delete(key), this.#guard.timeoutMs.set)
   }
 
@@ -61,11 +59,22 @@ export class GuardedStore {
 
   async #write(key: string, frame: Uint8Array, ttlMs: number): Promise<void> {
     const write = this.#store.set(key, frame, ttlMs)
-    this.#writes.set(key, write)
+    const writes = this.#writes.get(key) ?? new Set()
+    this.#writes.set(key, writes.add(write))
     try {
       await write
     } finally {
-      if (this.#writes.get(key) === write) this.#writes.delete(key)
+      writes.delete(write)
+      if (writes.size === 0) this.#writes.delete(key)
+    }
+  }
+
+  async #deleteAfter(write: Promise<void>, key: string): Promise<void> {
+    try {
+      await write.catch(() => undefined)
+      await this.#store.delete(key)
+    } catch {
+      // Its expiry will see to it.
     }
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { PARTS, request } from '../../../../test/support/unit.ts'
+import { PARTS, PLACE, request } from '../../../../test/support/unit.ts'
 import type { Selecting } from '../policy/vary.ts'
 import { Memory } from './memory.ts'
 import { StoredResponse } from './stored-response.ts'
@@ -178,5 +178,58 @@ describe('removing', () => {
     expect([...memory.all()].map(({ order }) => order)).toEqual([2, 2])
     memory.clear()
     expect([memory.entries, memory.bytes, evicted]).toEqual([0, 0, []])
+  })
+})
+
+const at = (path: string, key: string, order = 1, selecting: Selecting = [], bytes = 0): StoredResponse =>
+  new StoredResponse({ ...PARTS, key, selecting, place: { ...PLACE, path }, body: Buffer.alloc(bytes) }, order)
+const ordersAt = (memory: Memory, path: string): number[] =>
+  memory
+    .atPath(path)
+    .map(({ order }) => order)
+    .toSorted((a, b) => a - b)
+
+describe('what is kept of a path', () => {
+  test('is all its keys and variants, and nothing of another path', () => {
+    const { memory } = make()
+    memory.put(at('/a', 'a?1', 1))
+    memory.put(at('/a', 'a?2', 2, ['x', '1']))
+    memory.put(at('/a', 'a?2', 3, ['x', '2']))
+    memory.put(at('/a/b', 'ab', 4))
+    expect([ordersAt(memory, '/a'), ordersAt(memory, '/a/b'), ordersAt(memory, '/')]).toEqual([[1, 2, 3], [4], []])
+  })
+
+  test('is without what has gone, however it went', () => {
+    const [one, two] = [at('/a', 'a?1', 1), at('/a', 'a?2', 2)]
+    const { memory, evicted } = make(one.size * 3)
+    memory.put(one)
+    memory.put(two)
+    memory.remove(one)
+    expect(ordersAt(memory, '/a')).toEqual([2])
+    memory.put(at('/a', 'a?2', 3))
+    expect(ordersAt(memory, '/a')).toEqual([3])
+    memory.removeWhere(({ order }) => order === 3)
+    expect([ordersAt(memory, '/a'), memory.holdsPath('/a')]).toEqual([[], false])
+    memory.put(at('/a', 'a?1', 4))
+    memory.put(at('/b', 'b', 5, [], one.size))
+    memory.put(at('/c', 'c', 6, [], one.size))
+    expect([evicted, ordersAt(memory, '/a'), memory.holdsPath('/a')]).toEqual([['a?1', 'b'], [], false])
+    memory.clear()
+    expect([ordersAt(memory, '/c'), memory.holdsPath('/c')]).toEqual([[], false])
+  })
+
+  test('is looked at without being used', () => {
+    const { memory, evicted } = make(at('/a', 'a').size * 2)
+    memory.put(at('/a', 'a'))
+    memory.put(at('/b', 'b'))
+    memory.atPath('/a')
+    memory.put(at('/c', 'c'))
+    expect(evicted).toEqual(['a'])
+  })
+
+  test('is nothing where nothing is kept', () => {
+    const { memory } = make(0)
+    memory.put(at('/a', 'a'))
+    expect(memory.atPath('/a')).toEqual([])
   })
 })

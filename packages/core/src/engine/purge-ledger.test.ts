@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { type Gate, makeGate } from '../../../../test/support/gate.ts'
 import { PARTS, PLACE } from '../../../../test/support/unit.ts'
 import type { ReadSelector } from '../policy/selector.ts'
 import { encodeRecord } from '../stores/frame.ts'
@@ -10,22 +11,26 @@ import { StoredResponse } from './stored-response.ts'
 const clock = { wall: 1_000_000, monotonic: 5_000_000 }
 const monotonicNow = (): number => clock.monotonic
 
-/** A store that several processes share, and that can be away. */
+/** A store that several processes share, and that can be away, or hold up those who write. */
 function makeShared() {
   const frames = new Map<string, Uint8Array>()
-  const shared = { isAway: false, reads: 0, frames }
+  const shared = { isAway: false, hold: undefined as Gate | undefined, reads: 0, writes: 0, frames }
   const answer = async <T>(act: () => T): Promise<T> => {
     if (shared.isAway) throw new Error('away')
     return act()
   }
   const store: Store = {
     get: (key) => answer(() => ((shared.reads += 1), frames.get(key))),
-    set: (key, frame) => answer(() => void frames.set(key, frame)),
+    async set(key, frame) {
+      shared.writes += 1
+      await shared.hold?.()
+      await answer(() => void frames.set(key, frame))
+    },
     delete: (key) => answer(() => void frames.delete(key)),
   }
-  const open = (now = () => clock.wall): PurgeLedger => {
+  const open = (now = () => clock.wall, onLearnt?: (selector: ReadSelector) => void): PurgeLedger => {
     const guard = { timeoutMs: { get: 50, set: 250 }, monotonicNow, onError: () => {}, onBreaker: () => {} }
-    return new PurgeLedger(new GuardedStore(store, guard), 'purges', { now, monotonicNow })
+    return new PurgeLedger(new GuardedStore(store, guard), 'purges', { now, monotonicNow }, onLearnt)
   }
   return { shared, open }
 }
@@ -145,6 +150,67 @@ test('many purges of long URLs reach the others', async () => {
   await here.purge(tag('a'), false)
   await there.catchUp()
   expect([there.admits(rendered(0, 'a')), there.admits(rendered(0, 'b'))]).toEqual([false, true])
+})
+
+test('many purges in one turn, and while they are being told, are two writes, which tell all of them', async () => {
+  const { shared, open } = makeShared()
+  const [here, there] = [open(), open()]
+  shared.hold = makeGate()
+  const names = Array.from({ length: 200 }, (_, i) => `t${i}`)
+  const purge = async (name: string): Promise<void> => here.purge(tag(name), false)
+  const first = names.slice(0, 100).map(purge)
+  await shared.hold.reached()
+  const second = names.slice(100).map(purge)
+  shared.hold.open()
+  await Promise.all(first)
+  expect(shared.writes).toBeLessThanOrEqual(2)
+  await Promise.all(second)
+  expect(shared.writes).toBe(2)
+  await there.catchUp()
+  expect(names.filter((name) => there.admits(rendered(0, name)))).toEqual([])
+  await here.purge(tag('later'), false)
+  expect(shared.writes).toBe(3)
+})
+
+test('what could not be told goes with the next purge', async () => {
+  const { shared, open } = makeShared()
+  const [here, there] = [open(), open()]
+  const hold = makeGate()
+  shared.hold = hold
+  const first = here.purge(tag('a'), false)
+  await hold.reached()
+  const waiting = here.purge(tag('b'), false)
+  shared.isAway = true
+  hold.open()
+  await expect(first).rejects.toThrow('away')
+  await expect(waiting).rejects.toThrow('away')
+  shared.isAway = false
+  await here.purge(tag('c'), false)
+  await there.catchUp()
+  const admitted = ['a', 'b', 'c', 'd'].filter((name) => there.admits(rendered(0, name)))
+  expect(admitted).toEqual(['d'])
+})
+
+test('the purges of other processes are heard of once, and those of this one not at all', async () => {
+  const { open } = makeShared()
+  const heard: ReadSelector[] = []
+  const here = open()
+  const there = open(undefined, (selector) => heard.push(selector))
+  await here.purge(tag('a'), false)
+  await there.catchUp()
+  expect(heard).toEqual([tag('a')])
+  await there.purge(tag('b'), false)
+  await here.purge(url(1), true)
+  clock.monotonic += 1000
+  await there.catchUp()
+  expect(heard).toEqual([tag('a'), url(1)])
+  await here.purge(tag('c'), false)
+  // It reads before it writes.
+  await there.purge(tag('d'), false)
+  expect(heard).toEqual([tag('a'), url(1), tag('c')])
+  clock.monotonic += 1000
+  await there.catchUp()
+  expect(heard).toHaveLength(3)
 })
 
 const all = { number: 1, soft: false, selector: { kind: 'all' } }

@@ -10,8 +10,12 @@ import { StoredResponse } from './stored-response.ts'
 const NOW = 1_000_000
 type Verdict = ReturnType<PurgeMarks['verdict']>
 
+const url = (path: string): ReadSelector => ({ kind: 'url', host: 'a.test', path })
 const tag = (name: string): ReadSelector => ({ kind: 'tag', name })
 const mark = (number: number, name: string, soft = false): Mark => ({ number, soft, selector: tag(name) })
+const of = (selector: ReadSelector, number: number, soft = false): Mark => ({ number, soft, selector })
+const at = (path: string, query = ''): Place => ({ ...PLACE, path, query })
+const longPath = (i: number): string => `/${'x'.repeat(10_000)}${i}`
 const place = (...tags: string[]): Place => ({ ...PLACE, tags })
 const rendered = (epoch: number, ...tags: string[]): StoredResponse =>
   new StoredResponse({ ...PARTS, place: place(...tags), epoch }, 1)
@@ -232,5 +236,99 @@ describe('over a thousand marks', () => {
     const marks = new PurgeMarks()
     for (let i = 1; i <= 5000; i += 1) marks.add(tag('a'), false, i)
     expect(marks.all).toEqual([mark(5000, 'a')])
+  })
+})
+
+describe('invalidations by unsafe requests', () => {
+  test('over five hundred lose the oldest, and never become one of all', () => {
+    const marks = new PurgeMarks()
+    for (let i = 1; i <= 1200; i += 1) {
+      marks.add(url(`/?x=${i}`), false, i, true)
+      expect(marks.all).toHaveLength(Math.min(i, 500))
+    }
+    expect(marks.all[0]).toEqual({ number: 701, soft: false, selector: url('/?x=701'), unsafe: true })
+    expect(marks.latest).toBe(1200)
+    const verdicts = ['?x=700', '?x=701', '?x=1200', ''].map((query) => marks.verdict(at('/', query), 0))
+    expect(verdicts).toEqual([undefined, 'removed', 'removed', undefined])
+  })
+
+  test('lose the oldest also where their URLs are long', () => {
+    const marks = new PurgeMarks()
+    for (let i = 1; i <= 40; i += 1) marks.add(url(longPath(i)), false, i, true)
+    expect(marks.all.map(({ number }) => number)).toEqual(Array.from({ length: 13 }, (_, i) => 28 + i))
+    expect([marks.verdict(at(longPath(27)), 0), marks.verdict(at(longPath(28)), 0)]).toEqual([undefined, 'removed'])
+  })
+
+  test('push out no purge of the application', () => {
+    const marks = new PurgeMarks()
+    for (let i = 1; i <= 1000; i += 1) marks.add(tag(`t${i}`), false, i)
+    for (let i = 1; i <= 600; i += 1) marks.add(url(`/${i}`), false, 1000 + i, true)
+    expect(marks.all).toHaveLength(1500)
+    expect(marks.verdict(place('t1'), 0)).toBe('removed')
+    expect(marks.verdict(place('x'), 0)).toBeUndefined()
+  })
+
+  test('are bounded the same when they come from other processes', () => {
+    const known = new PurgeMarks()
+    for (let i = 1; i <= 500; i += 1) known.add(url(`/${i}`), false, i, true)
+    const marks = new PurgeMarks()
+    for (let i = 1; i <= 500; i += 1) marks.add(url(`/more/${i}`), false, 1000 + i, true)
+    marks.merge(known.all)
+    expect(marks.all.map(({ number }) => number)).toEqual(Array.from({ length: 500 }, (_, i) => 1001 + i))
+  })
+})
+
+describe('marks of a single URL', () => {
+  test('count for that path and query alone', () => {
+    const marks = make(of(url('/a'), 1), of(url('/a?x=1'), 2, true), of(url('/b?x=1'), 3))
+    const looked: [path: string, query: string, verdict: Verdict][] = [
+      ['/a', '', 'removed'],
+      ['/a', '?x=1', 2],
+      ['/a', '?x=2', undefined],
+      ['/b', '', undefined],
+      ['/b', '?x=1', 'removed'],
+      ['/', '', undefined],
+    ]
+    const verdicts = looked.map(([path, query]) => [path, query, marks.verdict(at(path, query), 0)])
+    expect(verdicts).toEqual(looked)
+  })
+
+  test('count beside all the others, before or after them', () => {
+    const both = { ...place('t'), path: '/a' }
+    expect(make(of(url('/a'), 1, true), of(tag('t'), 2)).verdict(both, 0)).toBe('removed')
+    expect(make(of(tag('t'), 1, true), of(url('/a'), 2)).verdict(both, 0)).toBe('removed')
+    expect(make(of(url('/a'), 1), of(tag('t'), 2, true)).verdict(both, 0)).toBe('removed')
+    const soft = make(
+      of(url('/a'), 3, true),
+      of(tag('t'), 5, true),
+      of({ kind: 'prefix', host: undefined, path: '/' }, 7),
+    )
+    expect([0, 7].map((epoch) => soft.verdict(both, epoch))).toEqual(['removed', undefined])
+    const two = make(of(url('/a'), 3, true), of(tag('t'), 5, true))
+    expect([0, 3, 5].map((epoch) => two.verdict(both, epoch))).toEqual([3, 5, undefined])
+  })
+})
+
+describe('marks that come in', () => {
+  test('are returned where they were not known, and nobody is looked at again where all were', () => {
+    const marks = make(mark(10, 'a'), mark(20, 'b'))
+    const response = rendered(0, 'x')
+    const checked = (): number => {
+      expect(marks.admits(response, NOW)).toBe(true)
+      return response.checkedAgainst
+    }
+    const before = checked()
+    expect(marks.merge([])).toEqual([])
+    expect(marks.merge([mark(10, 'a'), mark(20, 'b')])).toEqual([])
+    // An older one of the same says nothing new.
+    expect(marks.merge([mark(5, 'a')])).toEqual([])
+    expect(checked()).toBe(before)
+    expect(marks.merge([mark(10, 'a'), mark(15, 'c'), mark(30, 'b')])).toEqual([mark(15, 'c'), mark(30, 'b')])
+    const raised = checked()
+    expect(raised).not.toBe(before)
+    expect(marks.merge(marks.all)).toEqual([])
+    expect(checked()).toBe(raised)
+    marks.add(tag('a'), false, 40)
+    expect(checked()).not.toBe(raised)
   })
 })

@@ -117,7 +117,8 @@ export class PurgeMarks {
   }
 }
 
-const idOf = ({ selector, soft }: Mark): string => JSON.stringify([selector, soft])
+/** A purge of the application's and an unsafe request's are two, for only one of them may be forgotten. */
+const idOf = ({ selector, soft, unsafe }: Mark): string => JSON.stringify([selector, soft, unsafe === true])
 
 const charactersOf = (marks: readonly (readonly [string, Mark])[]): number =>
   marks.reduce((sum, [id]) => sum + id.length, 0)
