@@ -150,3 +150,13 @@ scenario(
     expect(site.renders()).toBe(before + 1)
   },
 )
+
+scenario('REG-90', 'a visitor whose detached fill is thrown away counts as one miss', anyStore, async ({ serve }) => {
+  const site = await serve({
+    options: { maxAge: 10, cookies: 'ignore' },
+    routes: { '/x': () => text('mine', { 'cache-control': 'private' }) },
+  })
+  expect((await site.ask('/x', { Cookie: 'a=1' })).text).toBe('mine')
+  expect(site.renders()).toBe(2)
+  expect(site.cache.stats().events.miss).toBe(1)
+})

@@ -149,9 +149,12 @@ export class Fill implements Tap {
     const storable = 'reason' in verdict ? servedOnce(this.#receivedAt) : verdict
     const response = this.#make(head, storable, body)
     const result = 'reason' in verdict ? verdict.reason : this.#services.library.keep(response)
-    if (typeof result === 'string' || 'refused' in result) {
+    if (typeof result === 'string') {
       this.#services.library.remove(validated)
-      this.#giveUp(typeof result === 'string' ? result : result.refused)
+      this.#giveUp(result)
+    } else if ('refused' in result) {
+      // Purged, or replaced by a later render, which lies under the same key of the store: nothing is to be removed.
+      this.#giveUp(result.refused)
     } else {
       this.#freshened = response
       this.#done({ kind: 'stored', response, written: result.written })

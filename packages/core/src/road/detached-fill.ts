@@ -228,7 +228,7 @@ export class DetachedFill {
     const { visit } = this.#miss.passage
     if (visit.res.destroyed) this.#resolve(this.#foreground.leave(visit))
     else if (mayStandInFor(status) && this.#foreground.answers.hasStandIn(this.#miss)) this.#standIn(status)
-    else this.#resolve(this.#foreground.own(this.#miss, reason))
+    else this.#resolve(this.#foreground.goOn(this.#miss, reason))
   }
 
   #timeOut(): void {

@@ -100,9 +100,15 @@ export class Foreground {
 
   /** Lets the visitor's own request through, untouched and uncaptured; a stored response may still stand in for a failure. */
   own(miss: Miss, detail: string): Outcome {
+    this.#noteMiss(miss, detail)
+    return this.goOn(miss, detail)
+  }
+
+  /** The same for a visitor who has been counted as a miss already: the render that was made for him is thrown away. */
+  goOn(miss: Miss, detail: string): Outcome {
     const { passage } = miss
     const exchange = this.#services.exchangeOf(passage)
-    const mayReplace = (status: number): boolean => mayStandInFor(status) && this.answers.hasStandIn(miss)
+    const mayReplace = (status: number): boolean => this.#mayReplace(miss, status)
     exchange.listen(passage.visit, {
       ...INERT,
       mayReplace,
@@ -111,7 +117,6 @@ export class Foreground {
           ? { kind: 'stand-in', serve: (outlet) => this.answers.standIn(miss, outlet, head.status, passage.request) }
           : { kind: 'pass', fields: this.answers.label(miss, head, { fwd: miss.fwd, detail }) },
     })
-    this.#noteMiss(miss, detail)
     return 'proceed'
   }
 
@@ -187,7 +192,7 @@ export class Foreground {
     const exchange = this.#services.exchangeOf(passage)
     if (!miss.isHitForMiss || miss.validated !== undefined) exchange.hideConditions(visit)
     if (miss.validated !== undefined) exchange.validate(visit, miss.validated.validators)
-    const mayReplace = (status: number): boolean => mayStandInFor(status) && this.answers.hasStandIn(miss)
+    const mayReplace = (status: number): boolean => this.#mayReplace(miss, status)
     // What the client has asked, before its conditions were hidden.
     const asked = (): RequestHead => ({ ...request, headers: { ...request.headers, ...exchange.conditions } })
     const listener: FillListener = {
@@ -297,6 +302,11 @@ export class Foreground {
     if (isFresh && passage.demands !== undefined) return 'request'
     if (held !== undefined) return authorized && !held.parts.authorized ? 'bypass' : 'stale'
     return this.#services.library.hasVariants(key.full) ? 'vary-miss' : 'uri-miss'
+  }
+
+  /** Whether a stored response goes out in the place of one with this status. */
+  #mayReplace(miss: Miss, status: number): boolean {
+    return mayStandInFor(status) && this.answers.hasStandIn(miss)
   }
 
   #mayStandIn(passage: Passage, held: StoredResponse): boolean {
