@@ -58,6 +58,11 @@ export class Flight {
     return this.#landing !== undefined
   }
 
+  /** What it has brought, where it was stored. */
+  get stored(): StoredResponse | undefined {
+    return this.#landing?.kind === 'stored' ? this.#landing.response : undefined
+  }
+
   /** Whether one who looked into the store at this moment may still wait for this render, or for what it brought. */
   isJoinable(lookedAt: number): boolean {
     return lookedAt < this.#visibleAt

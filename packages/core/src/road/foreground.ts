@@ -88,8 +88,13 @@ export class Foreground {
     }
     const flightKey = library.flightKey(key.full, request)
     const flight = flights.get(flightKey)
-    if (flight?.isJoinable(lookedAt) !== true) return this.#lead(miss, lead(flights, flightKey))
-    return this.#follow(miss, { key: flightKey, flight })
+    if (flight?.isJoinable(lookedAt) === true) return this.#follow(miss, { key: flightKey, flight })
+    // Its Vary may have become known while the store was asked: the first render of the key has no variant in its own.
+    const first = flights.get(key.full)
+    if (first?.isJoinable(lookedAt) === true && first.stored?.isSelectedBy(request) === true) {
+      return this.#follow(miss, { key: key.full, flight: first })
+    }
+    return this.#lead(miss, lead(flights, flightKey))
   }
 
   /** Ends the way of a visitor who has gone. */
