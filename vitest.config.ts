@@ -37,6 +37,10 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: { name: 'security', include: ['test/security/**/*.test.ts'], benchmark: none, globalSetup: redis },
+      },
+      {
+        extends: true,
         test: { name: 'keyv6', include: ['test/keyv6/**/*.test.ts'], benchmark: none, globalSetup: redis },
       },
       // These start compilers and servers: after the others, which would have to share the processor with them.
@@ -73,6 +77,19 @@ export default defineConfig({
           maxWorkers: 3,
           testTimeout: 90_000,
           sequence: { groupOrder: 4 },
+        },
+      },
+      // Outages of real seconds, beside nothing that they could slow down.
+      {
+        extends: true,
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          benchmark: none,
+          maxWorkers: 3,
+          testTimeout: 60_000,
+          hookTimeout: 30_000,
+          sequence: { groupOrder: 5 },
         },
       },
       { extends: true, test: { name: 'bench', include: [], benchmark: { include: ['test/bench/**/*.bench.ts'] } } },
