@@ -25,10 +25,17 @@ export function makeBacking(name: StoreName): Backing {
   return async () => ({ memory: false, store: await redisKeyv(inject('redisSocket'), namespace) })
 }
 
+const reconnectStrategy = (tries: number): number => Math.min(50 * 2 ** tries, 500)
+
+/** The settings of docs/stores.md. */
+export function redisOptions<Where extends object>(where: Where) {
+  const socket = { ...where, connectTimeout: 1000, socketTimeout: 1500, reconnectStrategy }
+  return { socket, pingInterval: 500, disableOfflineQueue: true }
+}
+
 /** A Keyv on Redis as a careful user makes it: connected before the first request. */
 export async function redisKeyv(path: string, namespace: string): Promise<Keyv> {
-  const client = { socket: { path, tls: false as const }, disableOfflineQueue: true }
-  const adapter = new KeyvRedis<string>(client, { throwOnErrors: true })
+  const adapter = new KeyvRedis<string>(redisOptions({ path, tls: false }), { throwOnErrors: true })
   const keyv = new Keyv({ store: adapter, namespace })
   keyv.on('error', () => undefined)
   await adapter.getClient()

@@ -15,7 +15,11 @@ export type ErrorCode =
   | 'CACHEBACK_UNKNOWN_EVENT'
   | 'CACHEBACK_CLOSED'
 
-export type WarningCode = 'CACHEBACK_SEVERAL_CACHES' | 'CACHEBACK_MOSTLY_BYPASSED' | 'CACHEBACK_STORE_UNREACHABLE'
+export type WarningCode =
+  | 'CACHEBACK_SEVERAL_CACHES'
+  | 'CACHEBACK_MOSTLY_BYPASSED'
+  | 'CACHEBACK_STORE_UNREACHABLE'
+  | 'CACHEBACK_STORE_SETTINGS'
 
 /** What cacheback throws: at start-up for bad options, later only from the methods that an application calls. */
 export class CachebackError extends Error {
@@ -104,6 +108,10 @@ export const mostlyBypassedMessage = (name: string, share: number, reason: strin
 
 export const storeUnreachableMessage = (name: string, reason: string): string =>
   `${name}: the store does not answer (${reason}); responses are kept in memory alone until it does.`
+
+export const storeSettingsMessage = (missing: readonly string[]): string =>
+  `The Redis client of the store lacks settings without which an outage may reach visitors: ${missing.join(', ')}. ` +
+  'docs/stores.md says what each is for; the example in the README has them all.'
 
 function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 80))

@@ -17,12 +17,12 @@ function make() {
 test('three failures in a row open it', () => {
   const { breaker, changes, fail } = make()
   fail(2)
-  expect([breaker.state, breaker.admits()]).toEqual(['closed', true])
+  expect([breaker.state, breaker.beginsProbe()]).toEqual(['closed', false])
   breaker.succeeded()
   fail(2)
   expect(breaker.state).toBe('closed')
   fail(1)
-  expect([breaker.state, breaker.admits()]).toEqual(['open', false])
+  expect([breaker.state, breaker.beginsProbe()]).toEqual(['open', false])
   expect(changes).toEqual(['open'])
 })
 
@@ -30,15 +30,15 @@ test('one probe a second, until one succeeds', () => {
   const { breaker, changes, clock, fail } = make()
   fail(3)
   clock.now += 999
-  expect(breaker.admits()).toBe(false)
+  expect(breaker.beginsProbe()).toBe(false)
   clock.now += 1
-  expect([breaker.admits(), breaker.admits(), breaker.state]).toEqual([true, false, 'half-open'])
+  expect([breaker.beginsProbe(), breaker.beginsProbe(), breaker.state]).toEqual([true, false, 'half-open'])
   breaker.failed()
-  expect([breaker.admits(), breaker.state]).toEqual([false, 'open'])
+  expect([breaker.beginsProbe(), breaker.state]).toEqual([false, 'open'])
   clock.now += 1000
-  expect(breaker.admits()).toBe(true)
+  expect(breaker.beginsProbe()).toBe(true)
   breaker.succeeded()
-  expect([breaker.state, breaker.admits(), breaker.admits()]).toEqual(['closed', true, true])
+  expect([breaker.state, breaker.beginsProbe()]).toEqual(['closed', false])
   // Told once each, not for every failed probe.
   expect(changes).toEqual(['open', 'closed'])
 })
@@ -47,7 +47,7 @@ test('after it has closed it takes three failures again', () => {
   const { breaker, clock, fail } = make()
   fail(3)
   clock.now += 1000
-  breaker.admits()
+  breaker.beginsProbe()
   breaker.succeeded()
   fail(2)
   expect(breaker.state).toBe('closed')

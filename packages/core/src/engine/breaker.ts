@@ -2,8 +2,8 @@ const FAILURES_TO_OPEN = 3
 const PROBE_AFTER_MS = 1000
 
 /**
- * A circuit breaker: after three failures in a row it opens, and lets one call a second through as a probe until one
- * succeeds.
+ * A circuit breaker: after three failures in a row it opens, and asks for one probe a second until one succeeds. A
+ * probe is a call of its own, so that no visitor waits for it.
  */
 export class Breaker {
   readonly #now: () => number
@@ -22,10 +22,9 @@ export class Breaker {
     return this.#probing ? 'half-open' : 'open'
   }
 
-  /** Whether a call may go through now. One that may must be followed by succeeded() or failed(). */
-  admits(): boolean {
-    if (this.#openUntil === undefined) return true
-    if (this.#probing || this.#now() < this.#openUntil) return false
+  /** Whether it is time for a probe. One that is begun must be followed by succeeded() or failed(). */
+  beginsProbe(): boolean {
+    if (this.#openUntil === undefined || this.#probing || this.#now() < this.#openUntil) return false
     this.#probing = true
     return true
   }

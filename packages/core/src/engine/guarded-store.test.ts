@@ -1,6 +1,7 @@
 import { stat } from 'node:fs'
 
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { FOREIGN } from '../stores/frame.ts'
 import type { Store } from '../stores/store.ts'
 import { GuardedStore } from './guarded-store.ts'
 
@@ -17,16 +18,20 @@ function make(answer: () => Promise<unknown> = async () => undefined, close?: ()
       calls.push([name, ...args])
       return fake.answer()
     }
-  const store = { get: call('get'), set: call('set'), delete: call('delete'), ...(close && { close }) } as Store
+  const resets: number[] = []
+  const reset = (): void => void resets.push(clock.now)
+  const store = { get: call('get'), set: call('set'), delete: call('delete'), reset, ...(close && { close }) } as Store
   const guarded = new GuardedStore(store, {
     timeoutMs: { get: 50, set: 250 },
     monotonicNow: () => clock.now,
+    probeKey: 'probe',
     onError: (reason, durationMs) => errors.push([reason, durationMs]),
     onBreaker: (state) => breaker.push(state),
   })
-  return { guarded, fake, calls, errors, breaker, clock }
+  return { guarded, fake, calls, errors, breaker, clock, resets }
 }
 
+const asIs = (frame: Uint8Array): Uint8Array => frame
 const hang = (): Promise<never> => new Promise(() => undefined)
 const reject = (): Promise<never> => Promise.reject(new Error('broken'))
 const throwAtOnce = (): never => {
@@ -37,7 +42,7 @@ const FRAME = new Uint8Array([1, 2])
 test('calls go through to the store', async () => {
   const { guarded, fake, calls, errors } = make()
   fake.answer = async () => FRAME
-  expect(await guarded.get('a')).toBe(FRAME)
+  expect(await guarded.get('a', asIs)).toBe(FRAME)
   await guarded.set('a', FRAME, 1500)
   await guarded.delete('a')
   expect(calls).toEqual([
@@ -71,7 +76,7 @@ test.each([
   ['throws', throwAtOnce],
 ])('a store that %s is heard of', async (_, answer) => {
   const { guarded, errors } = make(answer)
-  await expect(guarded.get('a')).rejects.toThrow('broken')
+  await expect(guarded.get('a', asIs)).rejects.toThrow('broken')
   await expect(guarded.set('a', FRAME, 1)).rejects.toThrow('broken')
   expect(errors).toEqual([
     ['get-failed', 0],
@@ -91,7 +96,7 @@ describe('deadlines', () => {
     const { guarded, errors, clock } = make(hang)
     const settled = vi.fn<(error: unknown) => void>()
     const call = {
-      get: () => guarded.get('a'),
+      get: () => guarded.get('a', asIs),
       set: () => guarded.set('a', FRAME, 1),
       delete: () => guarded.delete('a'),
     }
@@ -110,7 +115,7 @@ describe('deadlines', () => {
   ])('an %s that comes too late changes nothing', async (_, end) => {
     const late = Promise.withResolvers<unknown>()
     const { guarded, errors } = make(() => late.promise)
-    const read = guarded.get('a').catch(() => 'given up')
+    const read = guarded.get('a', asIs).catch(() => 'given up')
     await vi.advanceTimersByTimeAsync(51)
     expect(await read).toBe('given up')
     end(late)
@@ -121,34 +126,34 @@ describe('deadlines', () => {
   test.each<[title: string, end: (late: PromiseWithResolvers<unknown>) => void]>([
     ['lands', (late) => late.resolve(undefined)],
     ['fails, perhaps after it has landed', (late) => late.reject(new Error('late'))],
-  ])('a write that outlives its deadline is deleted again when it %s', async (_, end) => {
+  ])('a write that outlives its deadline is read by nobody, and is deleted when it %s', async (_, end) => {
     const late = Promise.withResolvers<unknown>()
-    const { guarded, fake, calls, errors } = make(() => late.promise)
+    const { guarded, fake, calls } = make(() => late.promise)
     const written = guarded.set('a', FRAME, 1).catch(() => 'given up')
     await vi.advanceTimersByTimeAsync(251)
     expect(await written).toBe('given up')
-    fake.answer = async () => undefined
-    for (const key of ['a', 'b']) await guarded.delete(key)
-    const deleted = ['a', 'b'].map((key) => ['delete', key])
-    expect(calls.slice(1)).toEqual(deleted)
-    // Whether that one succeeds nobody waits to hear.
-    fake.answer = reject
+    fake.answer = async () => FRAME
+    expect(await guarded.get('a', asIs)).toBeUndefined()
+    expect(calls.slice(1)).toEqual([])
+    // Another call that succeeds: the store is there, so what is in doubt is deleted.
+    expect(await guarded.get('b', asIs)).toBe(FRAME)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(calls.slice(1)).toEqual([
+      ['get', 'b'],
+      ['delete', 'a'],
+    ])
+    // It may have landed after that.
     end(late)
     await vi.advanceTimersByTimeAsync(1)
-    expect(calls.slice(1)).toEqual([...deleted, ['delete', 'a']])
-    expect(errors.map(([reason]) => reason)).toEqual(['set-timeout'])
-    // It is deleted once.
-    fake.answer = async () => undefined
-    await guarded.delete('a')
-    await vi.advanceTimersByTimeAsync(1)
-    expect(calls).toHaveLength(5)
+    expect(calls.slice(3)).toEqual([['delete', 'a']])
+    expect(await guarded.get('a', asIs)).toBe(FRAME)
   })
 
   test('no timer is left behind', async () => {
     const { guarded, fake } = make()
-    await guarded.get('a')
+    await guarded.get('a', asIs)
     fake.answer = reject
-    await guarded.get('a').catch(() => undefined)
+    await guarded.get('a', asIs).catch(() => undefined)
     expect(vi.getTimerCount()).toBe(0)
   })
 
@@ -172,7 +177,7 @@ test('an answer that was there while the event loop was blocked counts', async (
     stat('.', () => resolve(undefined))
     return promise
   })
-  const read = guarded.get('a')
+  const read = guarded.get('a', asIs)
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 80)
   await read
   expect(errors).toEqual([])
@@ -182,33 +187,158 @@ test('1000 calls are under way at most; more are refused and are no fault of the
   const { guarded, fake, calls, errors } = make()
   const answer = Promise.withResolvers<undefined>()
   fake.answer = () => answer.promise
-  const reads = Array.from({ length: 1000 }, () => guarded.get('a'))
-  await expect(guarded.get('a')).rejects.toThrow('busy')
-  await expect(guarded.set('a', FRAME, 1)).rejects.toThrow('busy')
+  const reads = Array.from({ length: 1000 }, () => guarded.get('a', asIs))
+  await expect(guarded.get('a', asIs)).rejects.toThrow('busy')
+  await expect(guarded.set('b', FRAME, 1)).rejects.toThrow('busy')
   expect([calls.length, errors, guarded.breakerState]).toEqual([1000, [], 'closed'])
   answer.resolve(undefined)
   await Promise.all(reads)
-  await guarded.get('a')
-  expect(calls).toHaveLength(1001)
+  await guarded.get('a', asIs)
+  expect(calls[1000]).toEqual(['get', 'a'])
 })
 
-test('after three failures the store is left alone for a second, then tried once', async () => {
+test('after three failures the store is left alone for a second, then asked once, while nobody waits', async () => {
   const { guarded, fake, calls, errors, breaker, clock } = make(reject)
-  for (let i = 0; i < 3; i += 1) await guarded.get('a').catch(() => undefined)
+  for (let i = 0; i < 3; i += 1) await guarded.get('a', asIs).catch(() => undefined)
   expect([guarded.breakerState, breaker]).toEqual(['open', ['open']])
-  await expect(guarded.get('a')).rejects.toThrow('breaker-open')
-  await expect(guarded.delete('a')).rejects.toThrow('breaker-open')
+  await expect(guarded.get('a', asIs)).rejects.toThrow('breaker-open')
+  await expect(guarded.delete('b')).rejects.toThrow('breaker-open')
   clock.now += 999
-  await expect(guarded.get('a')).rejects.toThrow('breaker-open')
+  await expect(guarded.get('a', asIs)).rejects.toThrow('breaker-open')
   expect([calls.length, errors.length]).toEqual([3, 3])
 
   clock.now += 1
   const probe = Promise.withResolvers<undefined>()
   fake.answer = () => probe.promise
-  const read = guarded.get('a')
-  await expect(guarded.get('a')).rejects.toThrow('breaker-open')
-  expect([calls.length, guarded.breakerState]).toEqual([4, 'half-open'])
+  await expect(guarded.get('a', asIs)).rejects.toThrow('breaker-open')
+  await expect(guarded.get('a', asIs)).rejects.toThrow('breaker-open')
+  expect([calls.slice(3), guarded.breakerState]).toEqual([[['get', 'probe']], 'half-open'])
   probe.resolve(undefined)
-  await read
-  expect([guarded.breakerState, breaker]).toEqual(['closed', ['open', 'closed']])
+  await vi.waitFor(() => expect([guarded.breakerState, breaker]).toEqual(['closed', ['open', 'closed']]))
+  // What could not be deleted is deleted now.
+  await vi.waitFor(() => expect(calls.slice(4)).toEqual([['delete', 'b']]))
+})
+
+describe('what is in doubt', () => {
+  test.each<['set' | 'delete']>([['set'], ['delete']])('a %s that failed', async (name) => {
+    const { guarded, fake, calls } = make(reject)
+    const change = { set: () => guarded.set('a', FRAME, 1), delete: () => guarded.delete('a') }
+    await expect(change[name]()).rejects.toThrow('broken')
+    fake.answer = async () => FRAME
+    expect(await guarded.get('a', asIs)).toBeUndefined()
+    expect(await guarded.get('b', asIs)).toBe(FRAME)
+    await vi.waitFor(() => expect(calls.at(-1)).toEqual(['delete', 'a']))
+    await vi.waitFor(async () => expect(await guarded.get('a', asIs)).toBe(FRAME))
+  })
+
+  test('a read that was under way when the doubt came up brings nothing', async () => {
+    const { guarded, fake } = make()
+    const reply = Promise.withResolvers<Uint8Array>()
+    fake.answer = () => reply.promise
+    const read = guarded.get('a', asIs)
+    fake.answer = reject
+    await guarded.delete('a').catch(() => undefined)
+    reply.resolve(FRAME)
+    expect(await read).toBeUndefined()
+  })
+
+  test('a deletion that fails leaves the rest for the next time', async () => {
+    const { guarded, fake, calls } = make(reject)
+    for (const key of ['a', 'b']) await guarded.delete(key).catch(() => undefined)
+    fake.answer = () => (calls.at(-1)![0] === 'delete' ? reject() : Promise.resolve())
+    await guarded.get('c', asIs)
+    await vi.waitFor(() => expect(calls).toHaveLength(5))
+    for (const key of ['a', 'b']) expect(await guarded.get(key, asIs)).toBeUndefined()
+    expect(calls).toHaveLength(5)
+  })
+
+  test('a record that is written again until it succeeds is not', async () => {
+    const { guarded, fake, calls } = make(reject)
+    await expect(guarded.setRecord('a', FRAME, 1)).rejects.toThrow('broken')
+    fake.answer = async () => FRAME
+    expect(await guarded.get('a', asIs)).toBe(FRAME)
+    expect(calls.map(([name]) => name)).toEqual(['set', 'get'])
+  })
+})
+
+describe('a connection that cannot be trusted is dropped', () => {
+  const foreign = () => FOREIGN
+
+  test('when a reply belongs to another request; once a second at most', async () => {
+    const { guarded, errors, clock, resets } = make(async () => FRAME)
+    expect(await guarded.get('a', foreign)).toBeUndefined()
+    await guarded.get('a', foreign)
+    clock.now += 999
+    await guarded.get('a', foreign)
+    expect(resets).toHaveLength(1)
+    clock.now += 1
+    await guarded.get('a', foreign)
+    expect(resets).toHaveLength(2)
+    expect(errors).toEqual(Array.from({ length: 4 }, () => ['foreign-reply', 0]))
+  })
+
+  test('when it is seen too late for the one who asked', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const reply = Promise.withResolvers<Uint8Array>()
+    const { guarded, resets } = make(() => reply.promise)
+    const read = guarded.get('a', foreign).catch(() => 'given up')
+    await vi.advanceTimersByTimeAsync(51)
+    expect([await read, resets]).toEqual(['given up', []])
+    reply.resolve(FRAME)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(resets).toHaveLength(1)
+  })
+
+  test.each<[title: string, answer: () => Promise<unknown>, resets: number]>([
+    ['has not been answered', hang, 1],
+    ['has failed', reject, 1],
+    ['has brought what nobody stored', async () => FRAME, 1],
+    ['was answered, though late', async () => undefined, 0],
+  ])('when the probe before this one %s', async (_, answer, times) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { guarded, fake, clock, resets } = make(reject)
+    for (let i = 0; i < 3; i += 1) await guarded.get('a', asIs).catch(() => undefined)
+    const late = Promise.withResolvers<unknown>()
+    const askAfterASecond = async (): Promise<void> => {
+      clock.now += 1000
+      await guarded.get('a', asIs).catch(() => undefined)
+      await vi.advanceTimersByTimeAsync(51)
+    }
+    fake.answer = times === 0 ? () => late.promise : answer
+    await askAfterASecond()
+    expect(resets).toEqual([])
+    late.resolve(undefined)
+    await vi.advanceTimersByTimeAsync(1)
+    fake.answer = hang
+    await askAfterASecond()
+    expect(resets).toHaveLength(times)
+  })
+
+  test('a store that cannot, or that throws, goes on being guarded', async () => {
+    const store = { get: async () => FRAME, reset: throwAtOnce } as unknown as Store
+    const guard = {
+      timeoutMs: { get: 50, set: 250 },
+      monotonicNow: () => 0,
+      probeKey: 'p',
+      onError() {},
+      onBreaker() {},
+    }
+    expect(await new GuardedStore(store, guard).get('a', foreign)).toBeUndefined()
+    expect(await new GuardedStore({ ...store, reset: undefined } as never, guard).get('a', foreign)).toBeUndefined()
+  })
+})
+
+test('a request that the blocked event loop could not even send has its time again, once', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const { guarded, errors, clock } = make(hang)
+  const read = guarded.get('a', asIs).catch(() => 'given up')
+  clock.now += 500
+  await vi.advanceTimersByTimeAsync(51)
+  expect(errors).toEqual([])
+  clock.now += 500
+  await vi.advanceTimersByTimeAsync(51)
+  expect(await read).toBe('given up')
 })

@@ -1,28 +1,35 @@
+import { FOREIGN } from '../stores/frame.ts'
 import type { Store } from '../stores/store.ts'
 import { Breaker } from './breaker.ts'
+import { Doubts } from './doubts.ts'
 
 /** Calls under way at once; more are refused rather than queued (100,000 pending reads are 300 MB in a client). */
 const MAX_PENDING = 1000
 const CLOSE_TIMEOUT_MS = 1000
+const RESET_EVERY_MS = 1000
 
 export interface StoreGuard {
   readonly timeoutMs: { readonly get: number; readonly set: number }
   readonly monotonicNow: () => number
+  /** A key under which nothing is ever stored. */
+  readonly probeKey: string
   onError(reason: string, durationMs: number): void
   onBreaker(state: 'open' | 'closed'): void
 }
 
 /**
- * A store behind deadlines, a bound and a circuit breaker: dead, slow or hung, it costs nobody more than a deadline,
- * and after three of those nothing. Every method rejects where the store could not be asked.
+ * A store behind deadlines, a bound and a circuit breaker: dead, slow, hung or lying, it costs nobody more than a
+ * deadline, and after three of those nothing. Every method rejects where the store could not be asked.
  */
 export class GuardedStore {
   readonly #store: Store
   readonly #guard: StoreGuard
   readonly #breaker: Breaker
-  /** Writes that the store has not finished, by key. */
-  readonly #writes = new Map<string, Set<Promise<void>>>()
+  readonly #doubts = new Doubts()
   #pending = 0
+  #resetAt = -Infinity
+  /** How the last probe has ended, if it has; a reply that comes after its deadline is a reply. */
+  #lastProbe: 'unanswered' | 'answered' | undefined
 
   constructor(store: Store, guard: StoreGuard) {
     this.#store = store
@@ -34,79 +41,170 @@ export class GuardedStore {
     return this.#breaker.state
   }
 
-  get(key: string): Promise<Uint8Array | undefined> {
-    return this.#call('get', () => this.#store.get(key), this.#guard.timeoutMs.get)
+  /** Reads what `decode` makes of a frame. One that it calls FOREIGN was a reply to another request: a new connection. */
+  async get<T>(key: string, decode: (frame: Uint8Array) => T | typeof FOREIGN): Promise<T | undefined> {
+    if (this.#doubts.has(key)) return undefined
+    const read = await this.#call('get', () => this.#read(key, decode), this.#guard.timeoutMs.get)
+    // Doubts may have come up while it was under way.
+    return this.#doubts.has(key) ? undefined : read
   }
 
   /** A lifetime that is not above 0 would mean "for ever" to many a store, so it is refused here. */
-  set(key: string, frame: Uint8Array, ttlMs: number): Promise<void> {
-    const ttl = Math.ceil(ttlMs)
-    if (!(ttl > 0 && Number.isSafeInteger(ttl))) return Promise.reject(new Error('lifetime'))
-    return this.#call('set', () => this.#write(key, frame, ttl), this.#guard.timeoutMs.set)
+  async set(key: string, frame: Uint8Array, ttlMs: number): Promise<void> {
+    await this.#orDoubt(key, (landing) => this.setRecord(key, frame, ttlMs, landing))
   }
 
-  delete(key: string): Promise<void> {
-    // A write that has outlived its deadline may land after this.
-    for (const late of this.#writes.get(key) ?? []) void this.#deleteAfter(late, key)
-    return this.#call('delete', () => this.#store.delete(key), this.#guard.timeoutMs.set)
+  /** For what its writer writes again until it succeeds, so that it is never in doubt. */
+  async setRecord(key: string, frame: Uint8Array, ttlMs: number, landing?: Landing): Promise<void> {
+    const ttl = Math.ceil(ttlMs)
+    if (!(ttl > 0 && Number.isSafeInteger(ttl))) throw new Error('lifetime')
+    const write = (): Promise<void> => noted(this.#store.set(key, frame, ttl), landing)
+    await this.#call('set', write, this.#guard.timeoutMs.set)
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#orDoubt(key, (landing) =>
+      this.#call('delete', () => noted(this.#store.delete(key), landing), this.#guard.timeoutMs.set),
+    )
   }
 
   /** Never rejects. A hung connection is left behind after a second. */
   async close(): Promise<void> {
     const closing = async (): Promise<void> => this.#store.close?.()
-    await withDeadline(closing(), CLOSE_TIMEOUT_MS).catch(() => undefined)
+    await withDeadline(closing(), CLOSE_TIMEOUT_MS, this.#guard.monotonicNow).catch(() => undefined)
   }
 
-  async #write(key: string, frame: Uint8Array, ttlMs: number): Promise<void> {
-    const write = this.#store.set(key, frame, ttlMs)
-    const writes = this.#writes.get(key) ?? new Set()
-    this.#writes.set(key, writes.add(write))
+  async #read<T>(key: string, decode: (frame: Uint8Array) => T | typeof FOREIGN): Promise<T | undefined> {
+    const frame = await this.#store.get(key)
+    if (frame === undefined) return undefined
+    const decoded = decode(frame)
+    if (decoded !== FOREIGN) return decoded
+    // Also where nobody waits for it any more: the next reply may belong to somebody else as well.
+    this.#guard.onError('foreign-reply', 0)
+    this.#distrust()
+    return undefined
+  }
+
+  /** A change that was refused, or failed, or has not come back in time, leaves its key in doubt. */
+  async #orDoubt(key: string, change: (landing: Landing) => Promise<void>): Promise<void> {
+    const landing: Landing = { settled: undefined }
     try {
-      await write
-    } finally {
-      writes.delete(write)
-      if (writes.size === 0) this.#writes.delete(key)
+      await change(landing)
+    } catch (error) {
+      this.#doubts.add(key)
+      if (error instanceof DeadlineError) void this.#doubtAgain(key, landing)
+      throw error
     }
   }
 
-  async #deleteAfter(write: Promise<void>, key: string): Promise<void> {
-    try {
-      await write.catch(() => undefined)
-      await this.#store.delete(key)
-    } catch {
-      // Its expiry will see to it.
-    }
+  /** A change that was given up may land yet, after what has been deleted since. */
+  async #doubtAgain(key: string, landing: Landing): Promise<void> {
+    await landing.settled
+    this.#doubts.add(key)
+    this.#settleDoubts()
   }
 
   async #call<T>(name: string, call: () => Promise<T>, timeoutMs: number): Promise<T> {
     if (this.#pending >= MAX_PENDING) throw new Error('busy')
-    if (!this.#breaker.admits()) throw new Error('breaker-open')
+    if (this.#breaker.state !== 'closed') {
+      if (this.#breaker.beginsProbe()) void this.#probe()
+      throw new Error('breaker-open')
+    }
     this.#pending += 1
     const startedAt = this.#guard.monotonicNow()
     try {
-      const result = await withDeadline(call(), timeoutMs)
-      this.#breaker.succeeded()
+      const result = await withDeadline(call(), timeoutMs, this.#guard.monotonicNow)
+      this.#succeeded()
       return result
     } catch (error) {
-      this.#breaker.failed()
-      const reason = error instanceof DeadlineError ? `${name}-timeout` : `${name}-failed`
-      this.#guard.onError(reason, this.#guard.monotonicNow() - startedAt)
+      this.#failed(name, error, startedAt)
       throw error
     } finally {
       this.#pending -= 1
     }
   }
+
+  /** Asks for what is never there. A connection over which the last probe got no good reply is not tried again. */
+  async #probe(): Promise<void> {
+    if (this.#lastProbe === 'unanswered') this.#distrust()
+    this.#lastProbe = 'unanswered'
+    const startedAt = this.#guard.monotonicNow()
+    const ask = async (): Promise<void> => {
+      const frame = await this.#store.get(this.#guard.probeKey)
+      if (frame !== undefined) throw new Error('a reply to something else')
+      this.#lastProbe = 'answered'
+    }
+    try {
+      await withDeadline(ask(), this.#guard.timeoutMs.get, this.#guard.monotonicNow)
+      this.#succeeded()
+    } catch (error) {
+      this.#failed('probe', error, startedAt)
+    }
+  }
+
+  #succeeded(): void {
+    this.#lastProbe = undefined
+    this.#breaker.succeeded()
+    this.#settleDoubts()
+  }
+
+  #failed(name: string, error: unknown, startedAt: number): void {
+    this.#breaker.failed()
+    const reason = error instanceof DeadlineError ? `${name}-timeout` : `${name}-failed`
+    this.#guard.onError(reason, this.#guard.monotonicNow() - startedAt)
+  }
+
+  #settleDoubts(): void {
+    if (this.#breaker.state === 'closed') void this.#doubts.settle((key) => this.delete(key))
+  }
+
+  #distrust(): void {
+    const now = this.#guard.monotonicNow()
+    if (now - this.#resetAt < RESET_EVERY_MS) return
+    this.#resetAt = now
+    try {
+      this.#store.reset?.()
+    } catch {
+      // The breaker and the keys in the frames go on guarding.
+    }
+  }
+}
+
+/** Where a change that outlives its deadline can be followed. */
+interface Landing {
+  settled: Promise<void> | undefined
+}
+
+function noted(change: Promise<void>, landing: Landing | undefined): Promise<void> {
+  if (landing !== undefined) {
+    landing.settled = change.then(
+      () => undefined,
+      () => undefined,
+    )
+  }
+  return change
 }
 
 class DeadlineError extends Error {}
 
-function withDeadline<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
+function withDeadline<T>(promise: Promise<T>, timeoutMs: number, monotonicNow: () => number): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(() => {
-      // After the loop was blocked an answer may be there already, unread: it gets one turn to arrive.
-      setImmediate(() => reject(new DeadlineError()))
-    }, timeoutMs)
-    timer.unref()
+    let dueAt = monotonicNow() + timeoutMs
+    let timer = setTimeout(onDue, timeoutMs).unref()
+    let isLenient = true
     promise.then(resolve, reject).finally(() => clearTimeout(timer))
+
+    function onDue(): void {
+      const lateMs = monotonicNow() - dueAt
+      // The event loop was blocked: the request may not even have been written yet. Once, it gets its time again.
+      if (isLenient && lateMs > timeoutMs / 2) {
+        isLenient = false
+        dueAt += lateMs + timeoutMs
+        timer = setTimeout(onDue, timeoutMs).unref()
+        return
+      }
+      // An answer may be there already, unread: it gets one turn to arrive.
+      setImmediate(() => reject(new DeadlineError()))
+    }
   })
 }

@@ -5,7 +5,7 @@ import { type RequestKey, storeKey, variantKey, withQuery } from '../policy/key.
 import { type SearchRule, canonicalQuery } from '../policy/no-vary-search.ts'
 import { type ReadSelector, selects } from '../policy/selector.ts'
 import { namesOf, selectingOf } from '../policy/vary.ts'
-import { decodeFrame, encodeIndex, encodeResponse, isVaryIndex } from '../stores/frame.ts'
+import { type FOREIGN, decodeFrame, encodeIndex, encodeResponse, isVaryIndex } from '../stores/frame.ts'
 import { isKeyv, keyvStore } from '../stores/keyv-store.ts'
 import type { Written } from './flights.ts'
 import { GuardedStore } from './guarded-store.ts'
@@ -17,7 +17,7 @@ import { recordsOf } from './records.ts'
 import { StoredResponse } from './stored-response.ts'
 import { VaryLists } from './vary-lists.ts'
 
-type Frame = ReturnType<typeof decodeFrame>
+type Frame = Exclude<ReturnType<typeof decodeFrame>, typeof FOREIGN>
 
 /** Expiry in a store is garbage collection, not freshness: clocks differ. */
 const EXPIRY_MARGIN_MS = 10_000
@@ -212,8 +212,10 @@ export class Library {
   }
 
   async #invalidateIfStored(key: RequestKey, selector: ReadSelector): Promise<void> {
-    const frame = await this.#store?.get(this.describeKey(key))
-    if (frame !== undefined) await this.#invalidate(selector)
+    const found = this.#store?.get(this.describeKey(key), () => true)
+    // What cannot be looked up is invalidated all the same: the mark is told when the store is back.
+    const isStored = await found?.catch(() => true)
+    if (isStored === true) await this.#invalidate(selector)
   }
 
   /** The mark fences what is being rendered and reaches other processes; what is here goes at once. */
@@ -256,8 +258,7 @@ export class Library {
     const underWay = this.#reads.get(full)
     if (underWay !== undefined) return underWay
     const read = store
-      .get(storeKey(this.namespace, key.host, key.path, full))
-      .then((frame) => (frame === undefined ? undefined : decodeFrame(frame, key.full)))
+      .get(storeKey(this.namespace, key.host, key.path, full), (frame) => decodeFrame(frame, key.full))
       .finally(() => this.#reads.delete(full))
     this.#reads.set(full, read)
     return read
@@ -302,13 +303,17 @@ export class Library {
     return new GuardedStore(isKeyv(store) ? keyvStore(store) : store, {
       timeoutMs: storeTimeoutMs,
       monotonicNow,
+      probeKey: `${this.namespace}probe`,
       onError: (reason, durationMs) => {
         this.#journal.note('store-error', () => ({ key: '', route: undefined, reason, durationMs }))
       },
       onBreaker: (state) => {
         this.#journal.note('breaker', () => ({ key: '', route: undefined, reason: state }))
-        if (state === 'open')
+        if (state === 'open') {
           warnOnce('CACHEBACK_STORE_UNREACHABLE', storeUnreachableMessage(name, 'three calls failed'))
+        } else {
+          this.#ledger.catchUpAnew()
+        }
       },
     })
   }

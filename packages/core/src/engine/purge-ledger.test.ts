@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { type Gate, makeGate } from '../../../../test/support/gate.ts'
 import { PARTS, PLACE } from '../../../../test/support/unit.ts'
 import type { ReadSelector } from '../policy/selector.ts'
-import { encodeRecord } from '../stores/frame.ts'
+import { encodePurges } from '../stores/frame.ts'
 import type { Store } from '../stores/store.ts'
 import { GuardedStore } from './guarded-store.ts'
 import { PurgeLedger } from './purge-ledger.ts'
@@ -29,7 +29,13 @@ function makeShared() {
     delete: (key) => answer(() => void frames.delete(key)),
   }
   const open = (now = () => clock.wall, onLearnt?: (selector: ReadSelector) => void): PurgeLedger => {
-    const guard = { timeoutMs: { get: 50, set: 250 }, monotonicNow, onError: () => {}, onBreaker: () => {} }
+    const guard = {
+      timeoutMs: { get: 50, set: 250 },
+      monotonicNow,
+      probeKey: 'probe',
+      onError: () => {},
+      onBreaker: () => {},
+    }
     return new PurgeLedger(new GuardedStore(store, guard), 'purges', { now, monotonicNow }, onLearnt)
   }
   return { shared, open }
@@ -235,7 +241,7 @@ test.each<[title: string, marks: unknown]>([
   ].map((junk): [string, unknown] => [JSON.stringify(junk), [junk]]),
 ])('a record that is broken purges nothing: %s', async (_, marks) => {
   const { shared, open } = makeShared()
-  shared.frames.set('purges', encodeRecord('purges', { marks }))
+  shared.frames.set('purges', encodePurges(marks as object[]))
   const ledger = open()
   await ledger.catchUp()
   expect([ledger.latest, ledger.admits(rendered(0, 'a'))]).toEqual([0, true])
@@ -243,7 +249,7 @@ test.each<[title: string, marks: unknown]>([
 
 test('of a record that is partly broken the rest counts', async () => {
   const { shared, open } = makeShared()
-  shared.frames.set('purges', encodeRecord('purges', { marks: [{}, all] }))
+  shared.frames.set('purges', encodePurges([{}, all]))
   const ledger = open()
   await ledger.catchUp()
   expect(ledger.admits(rendered(0, 'a'))).toBe(false)

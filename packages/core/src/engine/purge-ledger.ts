@@ -1,5 +1,5 @@
 import type { ReadSelector } from '../policy/selector.ts'
-import { decodeRecord, encodeRecord } from '../stores/frame.ts'
+import { decodePurges, encodePurges } from '../stores/frame.ts'
 import type { GuardedStore } from './guarded-store.ts'
 import { type Mark, PurgeMarks } from './purge-marks.ts'
 import type { StoredResponse } from './stored-response.ts'
@@ -58,6 +58,11 @@ export class PurgeLedger {
     return this.#reading
   }
 
+  /** The store has been away: nothing of it is served before the purges are known that were made meanwhile. */
+  catchUpAnew(): void {
+    this.#readAt = -Infinity
+  }
+
   /** Holds at once in this process. Rejects where the store could not be told; the mark is then told when it is back. */
   async purge(selector: ReadSelector, soft: boolean, unsafe = false): Promise<void> {
     this.#marks.add(selector, soft, this.#clocks.now(), unsafe)
@@ -86,16 +91,15 @@ export class PurgeLedger {
   }
 
   async #read(store: GuardedStore): Promise<void> {
-    const frame = await store.get(this.#key)
-    const record = frame === undefined ? undefined : decodeRecord(frame, 'purges')
-    if (!Array.isArray(record?.['marks'])) return
-    for (const { selector } of this.#marks.merge(record['marks'].filter(isMark))) this.#onLearnt(selector)
+    const marks = await store.get(this.#key, decodePurges)
+    if (!Array.isArray(marks)) return
+    for (const { selector } of this.#marks.merge(marks.filter(isMark))) this.#onLearnt(selector)
   }
 
   async #tell(store: GuardedStore): Promise<void> {
     this.#untold = true
     await this.#read(store)
-    await store.set(this.#key, encodeRecord('purges', { marks: this.#marks.all }), RECORD_TTL_MS)
+    await store.setRecord(this.#key, encodePurges(this.#marks.all), RECORD_TTL_MS)
     this.#untold = false
   }
 }

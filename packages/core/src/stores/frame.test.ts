@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { StoredParts } from '../engine/stored-response.ts'
-import { decodeFrame, decodeRecord, encodeIndex, encodeRecord, encodeResponse, isVaryIndex } from './frame.ts'
+import { FOREIGN, decodeFrame, decodePurges, encodeIndex, encodePurges, encodeResponse, isVaryIndex } from './frame.ts'
 
 const PARTS: StoredParts = {
   key: 'http:6:a.test2:/x0:',
@@ -115,6 +115,11 @@ describe('a response', () => {
   })
 })
 
+test('what is whole, and stands under another key, is foreign', () => {
+  expect(decode(encodeResponse({ ...PARTS, key: `${PARTS.key}x` }))).toBe(FOREIGN)
+  expect(decode(encodePurges([]))).toBe(FOREIGN)
+})
+
 describe('what is broken is nothing', () => {
   test.each([
     ['a response', encodeResponse(PARTS)],
@@ -146,16 +151,15 @@ describe('what is broken is nothing', () => {
     fc.assert(
       fc.property(bytes, (frame) => {
         expect(decode(frame)).toBeUndefined()
-        expect(decodeRecord(frame, 'purges')).toBeUndefined()
+        expect(decodePurges(frame)).toBeUndefined()
       }),
     )
   })
 
   test.each<[title: string, frame: Buffer]>([
-    ['another key', encodeResponse({ ...PARTS, key: `${PARTS.key}x` })],
     ['another version', forge(HEAD, body, 'cbk2')],
     ['no version', forge(HEAD, body, 'junk')],
-    ['another kind', forge({ ...HEAD, kind: 'purges' })],
+    ['another kind', forge({ ...HEAD, kind: 'other' })],
     ['no kind', forge({ ...HEAD, kind: undefined })],
     ['no JSON', forge('{')],
     ['no object', forge('"x"')],
@@ -183,6 +187,8 @@ describe('what is broken is nothing', () => {
     { toString: 'x' },
   ]
   const FITS: Record<string, readonly unknown[]> = {
+    // Of another request, then.
+    key: ['x'],
     selecting: [[]],
     reason: [undefined, 'x'],
     fields: [[]],
@@ -260,8 +266,8 @@ describe('a list of selecting headers', () => {
   test('comes back as it was', () => {
     const read = decodeFrame(encodeIndex(index), 'k')
     expect(read).toEqual(index)
-    expect([isVaryIndex(read!), isVaryIndex(PARTS)]).toEqual([true, false])
-    expect(decodeFrame(encodeIndex(index), 'other')).toBeUndefined()
+    expect([isVaryIndex(index), isVaryIndex(PARTS)]).toEqual([true, false])
+    expect(decodeFrame(encodeIndex(index), 'other')).toBe(FOREIGN)
   })
 
   test.each([undefined, null, 'a', ['a'], [[1]], [null], {}])('is nothing with names %j', (names) => {
@@ -269,11 +275,10 @@ describe('a list of selecting headers', () => {
   })
 })
 
-describe('a record', () => {
-  test('comes back as it was, under its own kind', () => {
-    const frame = encodeRecord('purges', { marks: [1, 2] })
-    expect(decodeRecord(frame, 'purges')).toMatchObject({ marks: [1, 2] })
-    expect(decodeRecord(frame, 'other')).toBeUndefined()
-    expect(decodeRecord(encodeResponse(PARTS), 'purges')).toBeUndefined()
-  })
+test('the record of purges comes back as it was, and is nothing else', () => {
+  const frame = encodePurges([{ number: 1 }, { number: 2 }])
+  expect(decodePurges(frame)).toEqual([{ number: 1 }, { number: 2 }])
+  expect(decodePurges(encodeResponse(PARTS))).toBe(FOREIGN)
+  expect(decodePurges(encodeIndex({ key: 'k', names: [] }))).toBe(FOREIGN)
+  expect(decodePurges(forge({ kind: 'other' }))).toBeUndefined()
 })

@@ -29,22 +29,30 @@ export function encodeIndex(index: VaryIndex): Buffer {
   return encode({ kind: 'vary', ...index }, EMPTY)
 }
 
-/** Any JSON under a kind of its own: the record of purges. */
-export function encodeRecord(kind: string, record: object): Buffer {
-  return encode({ kind, ...record }, EMPTY)
+/** The one record of the store that is no response, and no list of them. */
+export function encodePurges(marks: readonly object[]): Buffer {
+  return encode({ kind: 'purges', marks }, EMPTY)
 }
 
-/** Reads a frame that should stand under this full key. Undefined for all that is broken, foreign or of another version. */
-export function decodeFrame(frame: Uint8Array, key: string): StoredParts | VaryIndex | undefined {
+/** What a frame is called that is whole and does not belong where it was found. */
+export const FOREIGN: unique symbol = Symbol('foreign')
+
+/** Reads a frame that should stand under this full key. Undefined for all that is broken or of another version. */
+export function decodeFrame(frame: Uint8Array, key: string): StoredParts | VaryIndex | typeof FOREIGN | undefined {
   const decoded = decode(frame)
-  if (decoded === undefined || decoded.head['key'] !== key) return undefined
-  if (decoded.head['kind'] === 'vary') return readIndex(decoded.head, key)
-  return decoded.head['kind'] === 'response' ? readResponse(decoded.head, decoded.body, key) : undefined
+  if (decoded === undefined) return undefined
+  const { head, body } = decoded
+  if (head['kind'] === 'purges' || (typeof head['key'] === 'string' && head['key'] !== key)) return FOREIGN
+  if (head['key'] !== key) return undefined
+  if (head['kind'] === 'vary') return readIndex(head, key)
+  return head['kind'] === 'response' ? readResponse(head, body, key) : undefined
 }
 
-export function decodeRecord(frame: Uint8Array, kind: string): Record<string, unknown> | undefined {
-  const decoded = decode(frame)
-  return decoded?.head['kind'] === kind ? decoded.head : undefined
+/** Reads the record of purges. */
+export function decodePurges(frame: Uint8Array): unknown {
+  const head = decode(frame)?.head
+  if (head?.['kind'] === 'purges') return head['marks']
+  return head?.['kind'] === 'response' || head?.['kind'] === 'vary' ? FOREIGN : undefined
 }
 
 export function isVaryIndex(stored: StoredParts | VaryIndex): stored is VaryIndex {

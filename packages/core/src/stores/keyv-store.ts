@@ -1,4 +1,6 @@
+import { storeSettingsMessage, warnOnce } from '../errors.ts'
 import type { KeyvLike } from '../options.ts'
+import { type RedisClient, RedisConnection, isRedisClient, missingSettings } from './redis-client.ts'
 import type { Store } from './store.ts'
 
 /** A Keyv is told from a store of the port by what only it has: it emits events. */
@@ -12,13 +14,22 @@ export function isKeyv(store: Store | KeyvLike): store is KeyvLike {
  */
 export function keyvStore(keyv: KeyvLike): Store {
   let errors = 0
+  let isClosed = false
   const noteError = (): void => {
     errors += 1
   }
-  for (const emitter of emittersOf(keyv)) emitter.on('error', noteError)
+  const parts = partsOf(keyv)
+  for (const emitter of parts.filter(isEmitter)) emitter.on('error', noteError)
+  const client = parts.find(isRedisClient)
+  const connection = client === undefined ? undefined : new RedisConnection(client)
+  if (client !== undefined) warnOfSettings(client)
 
   /** Rejects where an error event came while the call was under way. */
   async function watched<T>(call: () => Promise<T>): Promise<T> {
+    // A client that is asked for something after its end would connect again.
+    if (isClosed) throw new Error('the store has been closed')
+    const connecting = connection?.ready()
+    if (connecting !== undefined) await connecting
     const before = errors
     const result = await call()
     if (errors > before) throw new Error('the store has reported an error')
@@ -42,10 +53,21 @@ export function keyvStore(keyv: KeyvLike): Store {
     async delete(key) {
       await watched(() => keyv.delete(key))
     },
+    reset() {
+      connection?.reset()
+    },
     async close() {
-      await keyv.disconnect?.()
+      isClosed = true
+      // A client that says goodbye to a hung server waits for ever, and cannot be ended any more.
+      if (connection === undefined || (await connection.answers())) await keyv.disconnect?.()
+      else connection.destroy()
     },
   }
+}
+
+function warnOfSettings(client: RedisClient): void {
+  const missing = missingSettings(client)
+  if (missing.length > 0) warnOnce('CACHEBACK_STORE_SETTINGS', storeSettingsMessage(missing))
 }
 
 interface Emitter {
@@ -53,10 +75,10 @@ interface Emitter {
 }
 
 /** Keyv, its adapter, the adapter's client: each emits errors of its own, and one of them unheard may end the process. */
-function emittersOf(keyv: KeyvLike): Emitter[] {
+function partsOf(keyv: KeyvLike): unknown[] {
   const adapter = (keyv as { store?: unknown }).store
   const client = typeof adapter === 'object' && adapter !== null ? (adapter as { client?: unknown }).client : undefined
-  return [keyv, adapter, client].filter(isEmitter)
+  return [keyv, adapter, client]
 }
 
 function isEmitter(value: unknown): value is Emitter {

@@ -10,6 +10,11 @@ export interface Store {
   set(key: string, frame: Uint8Array, ttlMs: number): Promise<void>
   /** Removes what is stored under this key, if anything. */
   delete(key: string): Promise<void>
+  /**
+   * Drops the connection and makes a new one. Called when a reply belonged to another request, or when the store has
+   * not answered for a second; at most once a second.
+   */
+  reset?(): void
   /** Ends connections; called once, last of all, by `cache.close()`. */
   close?(): Promise<void>
 }
