@@ -26,6 +26,8 @@ async function expectUnchanged({ serve }: Stage, answer: () => Reply): Promise<{
   const site = await serve({ routes: { '/cached': answer, '/plain': { cacheback: false, answer } } })
   const plain = await site.ask('/plain')
   const miss = await site.ask('/cached')
+  // The last byte of a file comes to its visitor before the end does; a visitor in between waits for that.
+  await site.ask('/cached')
   const again = await site.ask('/cached')
   expect(plain.complete && plain.cacheStatus === undefined).toBe(true)
   expect(miss).toMatchObject({ status: plain.status, reason: plain.reason, complete: true, cacheStatus: STORED })
