@@ -35,23 +35,41 @@ export const mirror =
     return text(JSON.stringify({ url, method, origin, ...Object.fromEntries(shown) }), fields)
   }
 
+/** An app under attack, which can be played without its cache and with its renders held. */
+interface Target {
+  readonly site: Site
+  isCached: boolean
+  hold: Gate | undefined
+}
+
 /**
- * Plays a row: the attack on a cold page, on a fresh one, on a stale one (where the attacker starts the refresh), on one
- * that is over, and while another waits for the same render. Everybody else gets, each time, what the app without a cache
- * says to him.
+ * Plays rows, those of one app after each other on one site: the attack on a cold page, on a fresh one, on a stale one
+ * (where the attacker starts the refresh), on one that is over, and while another waits for the same render. Everybody
+ * else gets, each time, what the app without a cache says to him.
  */
-export async function expectHarmless(stage: Stage, row: Attack): Promise<void> {
-  const { title, app, attack, clean = get('/x') } = row
-  let isCached = false
-  let hold: Gate | undefined
-  const site = await stage.serve({
-    ...app,
-    options: { ...app.options, skip: () => !isCached },
-    routes: held(app.routes, async () => hold?.()),
-  })
+export async function expectHarmless(stage: Stage, rows: readonly Attack[]): Promise<void> {
+  const targets = new Map<Description, Target>()
+  for (const row of rows) {
+    const target = targets.get(row.app) ?? (await aim(stage, row.app))
+    targets.set(row.app, target)
+    await play(stage, target, row)
+  }
+}
+
+async function aim(stage: Stage, app: Description): Promise<Target> {
+  const state = { isCached: false, hold: undefined as Gate | undefined }
+  const options = { ...app.options, skip: () => !state.isCached }
+  const site = await stage.serve({ ...app, options, routes: held(app.routes, async () => state.hold?.()) })
+  return Object.assign(state, { site })
+}
+
+async function play(stage: Stage, target: Target, row: Attack): Promise<void> {
+  const { title, attack, clean = get('/x') } = row
+  const { site } = target
+  target.isCached = false
   const expected = { own: await send(site, attack), clean: await send(site, clean), any: undefined }
   const attackers = expected[row.gets ?? 'own']
-  isCached = true
+  target.isCached = true
 
   for (const when of ['cold', 'fresh', 'stale', 'expired'] as const) {
     if (when === 'stale') stage.clock.advance(11)
@@ -67,18 +85,19 @@ export async function expectHarmless(stage: Stage, row: Attack): Promise<void> {
   }
 
   await site.cache.purge({ all: true })
-  hold = stage.gate()
+  target.hold = stage.gate()
   const attacking = site.send(attack)
-  await Promise.race([hold.reached(), attacking])
+  await Promise.race([target.hold.reached(), attacking])
   const hasCome = once(site.server, 'request')
   const visiting = site.send(clean)
   await Promise.race([hasCome, visiting])
-  hold.open()
+  target.hold.open()
   await attacking
   const waited = parse(await visiting, clean.startsWith('HEAD '))
   expectPage(waited, expected.clean, `${title}: who came with the attacker`)
   await site.cache.idle()
   expectPage(await send(site, clean), expected.clean, `${title}: who came after the two`)
+  await site.cache.purge({ all: true })
 }
 
 /** The same routes, whose renders wait at a gate. */

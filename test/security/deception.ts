@@ -31,25 +31,27 @@ const account = ({ headers }: Exchange) => {
 }
 
 /** The victim is led to such a URL; whoever comes next gets the page for strangers. */
-const victims = (options: Description['options'], field: string, more: Partial<Attack> = {}): Attack[] =>
-  DISGUISES.map((target) => ({
-    title: `${target} with ${field}`,
-    app: { options: { maxAge: 60, ...options }, routes: { '*': account } },
-    attack: get(target, field),
-    clean: get(target),
-    ...more,
-  }))
+const victims = (
+  targets: readonly string[],
+  options: Description['options'],
+  field: string,
+  more: Partial<Attack> = {},
+): Attack[] =>
+  attacks(
+    { options: { maxAge: 60, ...options }, routes: { '*': account } },
+    targets.map((target) => [`${target} with ${field}`, get(target, field), { clean: get(target), ...more }]),
+  )
 
 scenario('DECEIVE-01', 'a personal page stays personal, whatever its URL looks like', anyStore, async (stage) => {
-  const rows = [
-    ...victims({}, 'Cookie: sid=alice'),
-    ...victims({}, 'Authorization: Bearer alice'),
-    ...victims({}, 'X-Api-Key: alice'),
-    ...victims({ cookies: { bypass: ['sid'] } }, 'Cookie: sid=alice'),
+  const some = DISGUISES.slice(0, 3)
+  await expectHarmless(stage, [
+    ...victims(DISGUISES, {}, 'Cookie: sid=alice'),
+    ...victims(some, {}, 'Authorization: Bearer alice'),
+    ...victims(some, {}, 'X-Api-Key: alice'),
+    ...victims(some, { cookies: { bypass: ['sid'] } }, 'Cookie: sid=alice'),
     // Where cookies play no part, nobody is anybody.
-    ...victims({ cookies: 'ignore' }, 'Cookie: sid=alice', { gets: 'clean' }),
-  ]
-  for (const row of rows) await expectHarmless(stage, row)
+    ...victims(some, { cookies: 'ignore' }, 'Cookie: sid=alice', { gets: 'clean' }),
+  ])
 })
 
 /** The lines of a request that these scenarios are about, as a handler finds them in `rawHeaders`. */
@@ -175,7 +177,7 @@ scenario('DECEIVE-10', 'a raw # is a part of the URL', anyStore, async (stage) =
     ['before a query', get('/p#?a=1'), { clean: get('/p?a=1') }],
     ['in the query', get('/p?a=1#b'), { clean: get('/p?a=1') }],
   ])
-  for (const row of rows) await expectHarmless(stage, row)
+  await expectHarmless(stage, rows)
 })
 
 const METHODS = [
@@ -211,11 +213,11 @@ scenario('DECEIVE-11', 'what another method gets is never what a GET gets', anyS
     // Node ends what it does not know itself.
     { gets: 'any' },
   ])
-  for (const row of attacks(answersAll, rows)) await expectHarmless(stage, row)
+  await expectHarmless(stage, attacks(answersAll, rows))
   // With QUERY in the cache its content is a part of the key.
   const queried = { ...answersAll, options: { queryMethod: true, invalidateOnUnsafe: false } }
   const query = lines('QUERY /x HTTP/1.1', [HOST, CLOSE, 'Content-Type: text/plain', 'Content-Length: 4'], 'evil')
-  for (const row of attacks(queried, [['QUERY, cached', query, { gets: 'any' }]])) await expectHarmless(stage, row)
+  await expectHarmless(stage, attacks(queried, [['QUERY, cached', query, { gets: 'any' }]]))
 })
 
 scenario('DECEIVE-12', 'schemes and hosts behind one server are sites of their own', anyStore, async (stage) => {

@@ -9,33 +9,36 @@ import { type Answer, CLOSE, get, HOST, lines, parse, send } from './raw.ts'
 
 // Denial: answers that would be everybody's, and work that would be too much (rows 42 to 52).
 
-/** A page, unless a header makes the app answer with this status. */
+/** A page, unless a header makes the app answer with a status of the attacker's choice. */
 const spoilable =
-  (status: number, fields: Fields, of: Fields = fields) =>
-  ({ headers }: Exchange) =>
-    headers['x-spoil'] === undefined ? text('the page', of) : text('spoilt', fields, status)
+  (fields: Fields, of: Fields = fields) =>
+  ({ headers }: Exchange) => {
+    const status = Number.parseInt(String(headers['x-spoil'] ?? '200'), 10)
+    return status === 200 ? text('the page', of) : text('spoilt', fields, status)
+  }
 
-const spoil = get('/x', `X-Spoil: ${'A'.repeat(9000)}`)
+const spoil = (status: number): string => get('/x', `X-Spoil: ${status}${'A'.repeat(9000)}`)
 const REFUSALS = [400, 401, 403, 404, 405, 406, 408, 410, 411, 412, 413, 414, 415, 416, 417, 421, 426, 429, 431, 451]
 const windows = { maxAge: 60, staleWhileRevalidate: 600, staleIfError: 600 }
 
 function each(id: string, title: string, rows: readonly Attack[]): void {
   scenario(id, title, anyStore, async (stage) => {
-    for (const row of rows) await expectHarmless(stage, row)
+    await expectHarmless(stage, rows)
   })
 }
 
 each(
   'DENIAL-01',
   'a refusal that a header has provoked is nobody else’s answer',
-  [...REFUSALS, 500, 501, 502, 503, 504].flatMap((status) =>
-    // 404 would stand in for an expired page, and 5xx give way to one: what the attacker gets is not the point.
-    attacks({ options: windows, routes: { '/x': spoilable(status, {}) } }, [[`${status}`, spoil, { gets: 'any' }]]),
+  // 404 would stand in for an expired page, and 5xx give way to one: what the attacker gets is not the point.
+  attacks(
+    { options: windows, routes: { '/x': spoilable({}) } },
+    [...REFUSALS, 500, 501, 502, 503, 504].map((status) => [`${status}`, spoil(status), { gets: 'any' }]),
   ),
 )
 
 const forAMoment: Description = {
-  routes: { '/x': spoilable(400, cacheControl('max-age=3600, stale-if-error=3600'), swr) },
+  routes: { '/x': spoilable(cacheControl('max-age=3600, stale-if-error=3600'), swr) },
 }
 
 scenario(
@@ -44,28 +47,25 @@ scenario(
   anyStore,
   async (stage) => {
     const site = await stage.serve(forAMoment)
-    await send(site, spoil)
+    await send(site, spoil(400))
     expect((await send(site, get('/x'))).status).toBe(400)
     stage.clock.advance(11)
     expect((await send(site, get('/x'))).text).toBe('the page')
     for (const seconds of [5, 6, 0]) {
       stage.clock.advance(seconds)
-      await send(site, spoil)
+      await send(site, spoil(400))
       expect((await send(site, get('/x'))).text).toBe('the page')
     }
   },
 )
 
+const varied: Fields = { vary: 'X-Spoil' }
+
 each('DENIAL-03', 'sealed, or with a Vary, it is kept for nobody', [
-  ...attacks({ ...forAMoment, options: { sealed: true } }, [['sealed', spoil, { gets: 'clean' }]]),
-  ...attacks(
-    {
-      routes: {
-        '/x': spoilable(400, { ...cacheControl('max-age=3600'), vary: 'X-Spoil' }, { ...swr, vary: 'X-Spoil' }),
-      },
-    },
-    [['Vary', get('/x', 'X-Spoil: 1')]],
-  ),
+  ...attacks({ ...forAMoment, options: { sealed: true } }, [['sealed', spoil(400), { gets: 'clean' }]]),
+  ...attacks({ routes: { '/x': spoilable({ ...cacheControl('max-age=3600'), ...varied }, { ...swr, ...varied }) } }, [
+    ['Vary', get('/x', 'X-Spoil: 400')],
+  ]),
 ])
 
 const METACHARACTERS: [title: string, line: string][] = [
@@ -92,23 +92,21 @@ each(
   ),
 )
 
+const away: Fields = { location: 'https://evil.test/' }
+
 each('DENIAL-05', 'an empty answer, a redirect or an error that was forced is nobody else’s', [
-  ...[204, 304, 301, 302, 303, 307, 308, 500, 503].flatMap((status) =>
-    attacks({ options: windows, routes: { '/x': spoilable(status, { location: 'https://evil.test/' }, {}) } }, [
-      [`${status} without a lifetime`, spoil, { gets: 'any' }],
-    ]),
+  ...attacks(
+    { options: windows, routes: { '/x': spoilable(away, {}) } },
+    [204, 304, 301, 302, 303, 307, 308, 500, 503].map((status) => [`${status}`, spoil(status), { gets: 'any' }]),
   ),
-  ...[204, 302].flatMap((status) => {
-    const fields = { ...swr, location: 'https://evil.test/' }
-    return [
-      ...attacks({ options: { sealed: true }, routes: { '/x': spoilable(status, fields, swr) } }, [
-        [`${status}, sealed`, spoil, { gets: 'clean' }],
-      ]),
-      ...attacks({ routes: { '/x': spoilable(status, { ...fields, vary: 'X-Spoil' }, { ...swr, vary: 'X-Spoil' }) } }, [
-        [`${status}, Vary`, get('/x', 'X-Spoil: 1')],
-      ]),
-    ]
-  }),
+  ...attacks(
+    { options: { sealed: true }, routes: { '/x': spoilable({ ...swr, ...away }, swr) } },
+    [204, 302].map((status) => [`${status} with a lifetime, sealed`, spoil(status), { gets: 'clean' }]),
+  ),
+  ...attacks(
+    { routes: { '/x': spoilable({ ...swr, ...away, ...varied }, { ...swr, ...varied }) } },
+    [204, 302].map((status) => [`${status} with a lifetime, Vary`, get('/x', `X-Spoil: ${status}`)]),
+  ),
 ])
 
 /** Many requests on one connection, one after the other without waiting. */
@@ -126,12 +124,12 @@ async function pipeline(
   return answers
 }
 
-scenario('DENIAL-06', 'a thousand URLs fill no more memory than they may', anyStore, async ({ serve }) => {
+scenario('DENIAL-06', 'URLs without end fill no more memory than they may', anyStore, async ({ serve }) => {
   const site = await serve({
     options: { memory: { maxBytes: 100_000 } },
     routes: { '/x': ({ url }) => text(url.padEnd(1000, '.'), swr) },
   })
-  for (let i = 0; i < 1000; i += 50) {
+  for (let i = 0; i < 500; i += 50) {
     const answers = await pipeline(
       site,
       Array.from({ length: 50 }, (_, k) => [`/x?q=${i + k}`] as const),
@@ -153,7 +151,7 @@ scenario(
       const site = await serve({
         routes: { '/x': ({ headers }) => text(`for ${String(headers[name.toLowerCase()])}`, { ...swr, vary: name }) },
       })
-      const values = Array.from({ length: 200 }, (_, i) => (i % 2 === 0 ? `;;;${i}` : `gzip;q=0.${i}`))
+      const values = Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? `;;;${i}` : `gzip;q=0.${i}`))
       const answers = await pipeline(
         site,
         values.map((value) => ['/x', `${name}: ${value}`] as const),
