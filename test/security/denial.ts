@@ -99,6 +99,11 @@ each('DENIAL-05', 'an empty answer, a redirect or an error that was forced is no
     { options: windows, routes: { '/x': spoilable(away, {}) } },
     [204, 304, 301, 302, 303, 307, 308, 500, 503].map((status) => [`${status}`, spoil(status), { gets: 'any' }]),
   ),
+  // Never a page, whatever it says of itself.
+  ...attacks(
+    { routes: { '/x': spoilable({ ...swr, etag: '"v1"', 'content-range': 'bytes 0-1/2' }, swr) } },
+    [206, 304].map((status) => [`${status} with a lifetime`, spoil(status), { gets: 'any' }]),
+  ),
   ...attacks(
     { options: { sealed: true }, routes: { '/x': spoilable({ ...swr, ...away }, swr) } },
     [204, 302].map((status) => [`${status} with a lifetime, sealed`, spoil(status), { gets: 'clean' }]),

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { Store } from '@cacheback/core'
 import { Keyv } from 'keyv'
 import { expect } from 'vitest'
@@ -28,11 +29,13 @@ async function makeShelf(stage: Stage): Promise<Shelf> {
       write: async (key, frame) => store.frames.set(key, frame),
     }
   }
-  const store = stage.store === 'redis' ? (await openRedis()).keyv : new Keyv({ store: new Map() })
+  const redis = stage.store === 'redis' ? await openRedis() : undefined
+  const store = redis?.keyv ?? new Keyv({ store: new Map() })
+  const hand = redis?.other ?? store
   return {
     store,
-    read: async (key) => Buffer.from((await store.get(key)) as Buffer),
-    write: (key, frame, ttlMs) => store.set(key, frame, ttlMs),
+    read: async (key) => Buffer.from((await hand.get(key)) as Buffer),
+    write: (key, frame, ttlMs) => hand.set(key, frame, ttlMs),
   }
 }
 
@@ -52,7 +55,7 @@ scenario('ENTRY-01', 'whatever is wrong with an entry, it is a miss, and the pag
   const [a, b] = [await send(site, get('/a')), await send(site, get('/b'))]
   const [key, otherKey] = keys as [string, string]
   const [frame, other] = [await shelf.read(key), await shelf.read(otherKey)]
-  for (const [title, make] of FORGERIES) {
+  for (const [title, make, isForeign] of FORGERIES) {
     await shelf.write(key, make(frame, other))
     const before = site.renders()
     const got = await send(site, get('/a'))
@@ -64,7 +67,10 @@ scenario('ENTRY-01', 'whatever is wrong with an entry, it is a miss, and the pag
     expect(got.cacheStatus, title).not.toContain('hit')
     expect(got.bytes, title).not.toMatch(/evil/i)
     expect(site.renders(), title).toBe(before + 1)
-    expect(await send(site, get('/a')), title).toMatchObject({ status: 200, text: 'page a' })
+    const next = await send(site, get('/a'))
+    expect(next, title).toMatchObject({ status: 200, text: 'page a' })
+    // What is rendered takes the place of what was forged, unless the store has lied about whose it is.
+    if (!isForeign) expect(next.cacheStatus, title).toContain('hit')
     expect((await send(site, get('/b'))).text, title).toBe(b.text)
   }
   expect({}).not.toHaveProperty('status')
@@ -203,7 +209,7 @@ scenario('ENTRY-06', 'whatever else lies under a key of a Keyv is a miss', share
     expect(got.cacheStatus, JSON.stringify(what).slice(0, 60)).not.toContain('hit')
   }
   for (const junk of JUNK) {
-    await keyv.set(key, junk)
+    await (redis?.other ?? keyv).set(key, junk)
     await expectMiss(junk)
   }
   const rawKey = redis === undefined ? [...map.keys()].find((one) => one.endsWith(key))! : await rawKeyOf(redis, key)
@@ -294,3 +300,27 @@ scenario('ENTRY-09', 'the answer to another question is not taken for the page',
   const visits = ['alice', 'bob', 'carol', 'dave'].map((name) => ({ name, done: site.visit(`/${name}`).done }))
   for (const { name, done } of visits) expect((await done).text).toBe(`page ${name}`)
 })
+
+scenario(
+  'ENTRY-10',
+  'where the store answers with the page of another, its connection is made anew',
+  inRedis,
+  async (stage) => {
+    const redis = await openRedis()
+    const { site, keys } = await serveFrom(stage, redis.keyv)
+    await send(site, get('/a'))
+    await send(site, get('/b'))
+    const [a, b] = keys as [string, string]
+    await redis.other.set(a, await redis.other.get(b))
+    const isReadyAgain = once(redis.client, 'ready')
+    for (let visit = 0; visit < 3; visit++) expect((await send(site, get('/a'))).text).toBe('page a')
+    await isReadyAgain
+    // The breaker may have opened meanwhile; it asks once a second.
+    for (let tries = 0; tries < 5; tries++) {
+      stage.clock.monotonic += 1500
+      expect((await send(site, get('/a'))).text).toBe('page a')
+    }
+    expect((await send(site, get('/a'))).cacheStatus).toContain('hit')
+    expect(site.cache.stats().breaker).toBe('closed')
+  },
+)

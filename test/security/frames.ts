@@ -29,7 +29,7 @@ function flip(frame: Buffer, at: number): Buffer {
   return flipped
 }
 
-type Forgery = readonly [title: string, make: (frame: Buffer, other: Buffer) => Buffer]
+type Forgery = readonly [title: string, make: (frame: Buffer, other: Buffer) => Buffer, isForeign?: true]
 
 const withHead =
   (change: (head: Record<string, unknown>) => object | string) =>
@@ -45,14 +45,9 @@ const inside = (member: string, patch: object) =>
 
 /** What is wrong with a frame, though a careless reader would take it. */
 export const FORGERIES: readonly Forgery[] = [
-  ['the frame of another page', (_frame, other) => other],
   [
     'the body of another page',
     (frame, other) => Buffer.concat([frame.subarray(0, -open(frame).body.length), open(other).body]),
-  ],
-  [
-    'the body of another page, its length declared',
-    (frame, other) => forge({ ...open(frame).head, key: open(other).head['key'] }, open(other).body),
   ],
   ['nothing', () => Buffer.alloc(0)],
   ['the first half', (frame) => frame.subarray(0, frame.length >> 1)],
@@ -107,5 +102,12 @@ export const FORGERIES: readonly Forgery[] = [
   ['a place that is none', has({ place: 'here' })],
   ['selecting that is none', has({ selecting: [1, 2] })],
   ['an index that is none', has({ kind: 'vary', names: 'all' })],
-  ['a purge', has({ kind: 'purges', marks: [] })],
+  // Whole, and another's: of that a store can be told to connect anew.
+  ['the frame of another page', (_frame, other) => other, true],
+  [
+    'the head of another page',
+    (frame, other) => forge({ ...open(frame).head, key: open(other).head['key'] }, open(frame).body),
+    true,
+  ],
+  ['the record of purges', has({ kind: 'purges', marks: [] }), true],
 ]

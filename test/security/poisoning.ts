@@ -2,11 +2,12 @@ import fastifyEtag from '@fastify/etag'
 import koaEtag from '@koa/etag'
 import koaConditional from 'koa-conditional-get'
 import { text as contentOf } from 'node:stream/consumers'
+import { expect } from 'vitest'
 import type { Description, Middleware, Native } from '../support/app.ts'
 import { empty, file, text } from '../support/reply.ts'
 import { anyStore, scenario } from '../support/scenario.ts'
 import { type Attack, attacks, expectHarmless, mirror, swr } from './attack.ts'
-import { CLOSE, get, HOST, lines } from './raw.ts'
+import { CLOSE, get, HOST, lines, send } from './raw.ts'
 
 // Poison: something that is not in the key changes what is stored for everybody (rows 1 to 12 of the attacks).
 
@@ -137,7 +138,15 @@ const OWN_TO_RENDERS = new Set(['accept', 'user-agent'])
 
 poison('POISON-04', 'a header that asks for another representation reaches no stored page', cured(REPRESENTATIONS))
 
-const byHost: Description = { routes: { '*': mirror(['host']) } }
+/** Every Host line: which of two an app believes is its own affair. */
+const byHost: Description = {
+  routes: {
+    '*': ({ url, origin, req }) => {
+      const hosts = req.rawHeaders.filter((_, i) => req.rawHeaders[i - 1]?.toLowerCase() === 'host' && i % 2 === 1)
+      return text(JSON.stringify({ url, origin, hosts }), swr)
+    },
+  },
+}
 
 poison('POISON-05', 'another Host, two of them, or a target with a host of its own reach no stored page', [
   ...attacks(
@@ -305,3 +314,33 @@ poison('POISON-12', 'a HEAD leaves no empty page behind', [
     ['a file', lines('HEAD /x HTTP/1.1', [HOST, CLOSE]), { gets: 'any' }],
   ]),
 ])
+
+const BYPASSES: [reason: string, bytes: string][] = [
+  ['override', get('/x', 'X-Original-URL: /admin')],
+  ['override', get('/x', 'X-HTTP-Method-Override: POST')],
+  ['host', lines('GET /x HTTP/1.1', [HOST, HOST, CLOSE])],
+  ['target', get('http://example.test/x')],
+  ['body', lines('GET /x HTTP/1.1', [HOST, CLOSE, 'Content-Length: 1'], 'x')],
+  ['condition', get('/x', 'If-Match: "v1"')],
+  ['credential', get('/x', 'X-Api-Key: 1')],
+  ['cookie', get('/x', 'Cookie: a=1')],
+  ['upgrade', lines('GET /x HTTP/1.1', [HOST, 'Connection: close, upgrade', 'Upgrade: evil'])],
+  ['url-length', get(`/${'x'.repeat(9000)}`)],
+]
+
+scenario(
+  'POISON-16',
+  'what could be another request than it seems keeps out of the cache, and is told so',
+  anyStore,
+  async ({ serve }) => {
+    const site = await serve({ routes: { '*': ({ n }) => text(`render ${n}`, swr) } })
+    for (const [i, [reason, bytes]] of BYPASSES.entries()) {
+      const got = await send(site, bytes)
+      expect(got, reason).toMatchObject({
+        text: `render ${i + 1}`,
+        cacheStatus: `cacheback; fwd=bypass; detail=${reason}`,
+      })
+    }
+    expect(site.cache.stats().memory.entries).toBe(0)
+  },
+)

@@ -3,9 +3,13 @@ import type { Keyv } from 'keyv'
 import { inject, onTestFinished } from 'vitest'
 import { redisKeyv } from '../support/stores.ts'
 
-/** A Keyv on a real Redis, and that Redis as somebody else with access to it sees it. */
+/** A Keyv on a real Redis for a cache, and that Redis as somebody else with access to it sees it. */
 export interface OpenRedis {
   readonly keyv: Keyv
+  /** The client inside that Keyv. */
+  readonly client: RedisClientType
+  /** The same keys, over another connection. */
+  readonly other: Keyv
   /** The keys of this Keyv, as they are in Redis. */
   keys: () => Promise<string[]>
   command: (...words: (string | Buffer)[]) => Promise<unknown>
@@ -15,10 +19,16 @@ let opened = 0
 
 export async function openRedis(): Promise<OpenRedis> {
   const namespace = `security-${process.pid}-${opened++}`
+  const [keyv, other] = [await open(namespace), await open(namespace)]
+  const command = (...words: (string | Buffer)[]): Promise<unknown> => clientOf(other).sendCommand(words)
+  const keys = async () => ((await command('KEYS', `${namespace}*`)) as string[]).toSorted()
+  return { keyv, client: clientOf(keyv), other, keys, command }
+}
+
+async function open(namespace: string): Promise<Keyv> {
   const keyv = await redisKeyv(inject('redisSocket'), namespace)
   onTestFinished(() => keyv.disconnect())
-  const { client } = keyv.store as { client: RedisClientType }
-  const command = (...words: (string | Buffer)[]): Promise<unknown> => client.sendCommand(words)
-  const keys = async () => ((await command('KEYS', `${namespace}*`)) as string[]).toSorted()
-  return { keyv, keys, command }
+  return keyv
 }
+
+const clientOf = (keyv: Keyv): RedisClientType => (keyv.store as { client: RedisClientType }).client

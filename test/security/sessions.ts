@@ -8,7 +8,7 @@ import type { IncomingMessage } from 'node:http'
 import { expect } from 'vitest'
 import type { Description, Native } from '../support/app.ts'
 import { text } from '../support/reply.ts'
-import { anyStore, scenario } from '../support/scenario.ts'
+import { anyStore, scenario, type Site, type Stage } from '../support/scenario.ts'
 import { expectOwn } from './people.ts'
 
 // Sessions, tokens in forms and cookies that are set late, with the libraries of the frameworks, outside the cache and inside.
@@ -77,41 +77,45 @@ const keepAll: CachebackOptions = { maxAge: 10, staleWhileRevalidate: 600, stale
 const COOKIE_NAMES = ['connect.sid', 'sessionId', 'koa.sess', 'koa.sess.sig', 'csrf']
 
 /** Under which rules a person is known by his session cookie, and under which he may be a stranger like all others. */
-const RULES: [what: string, isKnown: boolean, options: CachebackOptions][] = [
-  ['by default', true, {}],
-  ["with cookies: 'ignore'", false, { cookies: 'ignore' }],
-  ['where the cookies of sessions bypass', true, { cookies: { bypass: COOKIE_NAMES } }],
-  ['where another cookie is keyed', false, { cookies: { key: ['theme'] } }],
-  ['where the cookies of sessions are keyed', true, { cookies: { key: COOKIE_NAMES } }],
-  ['sealed', true, { sealed: true }],
-  ["sealed, with cookies: 'ignore'", false, { sealed: true, cookies: 'ignore' }],
-]
-const PLACES: [place: string, where: 'before' | 'after'][] = [
-  ['outside', 'before'],
-  ['inside', 'after'],
+const RULES: [outside: string, inside: string, what: string, isKnown: boolean, options: CachebackOptions][] = [
+  ['SESSION-01', 'SESSION-11', 'by default', true, {}],
+  ['SESSION-02', 'SESSION-12', "with cookies: 'ignore'", false, { cookies: 'ignore' }],
+  ['SESSION-03', 'SESSION-13', 'where the cookies of sessions bypass', true, { cookies: { bypass: COOKIE_NAMES } }],
+  ['SESSION-04', 'SESSION-14', 'where another cookie is keyed', false, { cookies: { key: ['theme'] } }],
+  ['SESSION-05', 'SESSION-15', 'where the cookies of sessions are keyed', true, { cookies: { key: COOKIE_NAMES } }],
+  ['SESSION-06', 'SESSION-16', 'sealed', true, { sealed: true }],
+  ['SESSION-07', 'SESSION-17', "sealed, with cookies: 'ignore'", false, { sealed: true, cookies: 'ignore' }],
 ]
 
-let ids = 0
-for (const [place, where] of PLACES) {
-  for (const [what, isKnown, options] of RULES) {
-    const id = `SESSION-${String(++ids).padStart(2, '0')}`
+/** Everybody has his own session, and is known by it where the rule lets him be. */
+async function expectOwnSessions(stage: Stage, app: Description, isKnown: boolean): Promise<Site> {
+  const { site, known } = await expectOwn(stage, app, PATHS)
+  if (isKnown) for (const one of known) expect(one.names(), one.name).toEqual(new Set([one.name]))
+  return site
+}
+
+for (const [outside, inside, what, isKnown, options] of RULES) {
+  for (const [id, place, where] of [
+    [outside, 'outside', 'before'],
+    [inside, 'inside', 'after'],
+  ] as const) {
     scenario(id, `a session ${place} the cache is its owner’s, ${what}`, anyStore, async (stage) => {
-      const app: Description = { options: { ...keepAll, ...options }, [where]: sessionLayer({ eager: false }), routes }
-      const { site, known } = await expectOwn(stage, app, PATHS)
+      const app = { options: { ...keepAll, ...options }, [where]: sessionLayer({ eager: false }), routes }
+      const site = await expectOwnSessions(stage, app, isKnown)
       // It is a cache that all this was about.
       expect(site.cache.stats().events.hit).toBeGreaterThan(0)
-      if (isKnown) for (const one of known) expect(one.names(), one.name).toEqual(new Set([one.name]))
     })
   }
 }
 
-for (const [place, where] of PLACES) {
-  const id = `SESSION-${String(++ids).padStart(2, '0')}`
+for (const [id, place, where] of [
+  ['SESSION-08', 'outside', 'before'],
+  ['SESSION-18', 'inside', 'after'],
+] as const) {
   scenario(id, `likewise ${place} the cache where every answer brings a new cookie`, anyStore, async (stage) => {
-    for (const [, isKnown, options] of RULES) {
-      const app: Description = { options: { ...keepAll, ...options }, [where]: sessionLayer({ eager: true }), routes }
-      const { known } = await expectOwn(stage, app, PATHS)
-      if (isKnown) for (const one of known) expect(one.names(), one.name).toEqual(new Set([one.name]))
+    for (const [, , , isKnown, options] of RULES) {
+      const app = { options: { ...keepAll, ...options }, [where]: sessionLayer({ eager: true }), routes }
+      await expectOwnSessions(stage, app, isKnown)
     }
   })
 }

@@ -57,29 +57,38 @@ for (const [id, place, where] of [
   )
 }
 
-const isNew = (req: IncomingMessage): boolean => req.headers['x-visitor'] === 'nobody'
-const newCookie = (): string => `sid=secret-${randomUUID()}`
+/** A new visitor's token stands in his page, and his cookie is set as late as it can be. */
+function tokenOf(req: IncomingMessage): string | undefined {
+  if (req.headers['x-visitor'] !== 'nobody') return undefined
+  const token = tokens.get(req) ?? `secret-${randomUUID()}`
+  tokens.set(req, token)
+  return token
+}
+const cookieOf = (token: string): string => `sid=${token}; Path=/`
 
 /** As on-headers does: just before the head is written. */
 const atTheHead: Middleware = ({ req, res }) => {
+  const token = tokenOf(req)
   const writeHead = res.writeHead.bind(res) as (...args: unknown[]) => ServerResponse
-  if (!isNew(req)) return
+  if (token === undefined) return
   res.writeHead = (...args: unknown[]) => {
-    res.appendHeader('Set-Cookie', newCookie())
+    res.appendHeader('Set-Cookie', cookieOf(token))
     return writeHead(...args)
   }
 }
 
 /** Among the arguments of writeHead, whatever their form. */
 const inTheHead: Middleware = ({ req, res }) => {
+  const token = tokenOf(req)
   const writeHead = res.writeHead.bind(res) as (...args: unknown[]) => ServerResponse
-  if (!isNew(req)) return
+  if (token === undefined) return
   res.writeHead = (...args: unknown[]) => {
-    const fields = args.findLast((arg) => typeof arg === 'object')
-    const added = Array.isArray(fields)
-      ? [...fields, 'Set-Cookie', newCookie()]
-      : { ...(fields as object), 'Set-Cookie': newCookie() }
-    return writeHead(...args.filter((arg) => typeof arg !== 'object' && arg !== undefined), added)
+    const given = args.findLast((arg) => typeof arg === 'object')
+    const cookie = cookieOf(token)
+    const fields = Array.isArray(given)
+      ? [...given, 'Set-Cookie', cookie]
+      : { ...(given as object), 'Set-Cookie': cookie }
+    return writeHead(...args.filter((arg) => typeof arg !== 'object' && arg !== undefined), fields)
   }
 }
 
@@ -87,19 +96,24 @@ const inTheHead: Middleware = ({ req, res }) => {
 const afterwards: Native = {
   koa: (app) =>
     app.use(async (ctx, next) => {
+      const token = tokenOf(ctx.req)
       await next()
-      if (isNew(ctx.req)) ctx.append('Set-Cookie', newCookie())
+      if (token !== undefined) ctx.append('Set-Cookie', cookieOf(token))
     }),
-  fastify: (app) =>
+  fastify: (app) => {
+    app.addHook('onRequest', async (request) => void tokenOf(request.raw))
     app.addHook('onSend', async (request, reply) => {
-      if (isNew(request.raw)) reply.header('Set-Cookie', newCookie())
-    }),
+      const token = tokenOf(request.raw)
+      if (token !== undefined) reply.header('Set-Cookie', cookieOf(token))
+    })
+  },
   express: (app) =>
     app.use((req, res, next) => {
+      const token = tokenOf(req)
       const end = res.end.bind(res) as (...args: unknown[]) => typeof res
-      if (isNew(req)) {
+      if (token !== undefined) {
         res.end = (...args: unknown[]) => {
-          if (!res.headersSent) res.append('Set-Cookie', newCookie())
+          if (!res.headersSent) res.append('Set-Cookie', cookieOf(token))
           return end(...args)
         }
       }
@@ -112,12 +126,16 @@ const LATE: [id: string, how: string, app: Partial<Description>][] = [
   ['TOKEN-04', 'among the arguments of writeHead', { outside: inTheHead }],
   ['TOKEN-05', 'after the app has answered', { before: afterwards }],
 ]
+const personal: Description['routes'] = {
+  '/page': ({ req }) => text(`your token: ${tokens.get(req) ?? 'none'}`, swr),
+  '/other': ({ req }) => text(`your token: ${tokens.get(req) ?? 'none'}`),
+}
 
 for (const [id, how, app] of LATE) {
-  scenario(id, `a cookie that a layer outside sets ${how} is that of one visitor`, anyStore, async (stage) => {
+  scenario(id, `a cookie that a layer outside sets ${how} keeps its page for one visitor`, anyStore, async (stage) => {
     for (const rule of RULES) {
-      const routes = { '/page': text('a page for everybody', swr), '/other': text('another page') }
-      const { site } = await expectOwn(stage, { ...app, options: { maxAge: 10, ...rule }, routes }, ['/page', '/other'])
+      const options = { maxAge: 10, ...rule }
+      const { site } = await expectOwn(stage, { ...app, options, routes: personal }, ['/page', '/other'])
       expect(site.cache.stats().events.hit).toBeGreaterThan(0)
     }
   })
