@@ -131,6 +131,12 @@ scenario('ENTRY-04', 'an entry that never expires in the store is as old as it s
   await send(site, get('/a'))
   const [key] = keys as [string]
   const frame = await shelf.read(key)
+  // From a clock that is wrong: nobody knows how old it is, so it is not fresh.
+  const { head, body } = open(frame)
+  const at = stage.clock.now + 3_600_000
+  const freshness = { bornAt: at, freshUntil: at + 10_000, staleUntil: at + 600_000, errorUntil: at }
+  await shelf.write(key, forge({ ...head, receivedAt: at, freshness }, body))
+  expect((await send(site, get('/a'))).headers['warning']).toContain('110')
   const asOld = async (seconds: number) => {
     await shelf.write(key, frame)
     stage.clock.now += seconds * 1000
@@ -140,11 +146,6 @@ scenario('ENTRY-04', 'an entry that never expires in the store is as old as it s
   expect(await asOld(4)).toBe('4')
   expect(await asOld(7)).toBe('11')
   expect(await asOld(1000)).toBe('not used')
-  // Its clock was wrong: nobody knows how old it is.
-  const { head, body } = open(frame)
-  const future = { ...head, receivedAt: stage.clock.now + 3_600_000 }
-  await shelf.write(key, forge(future, body))
-  expect((await send(site, get('/a'))).cacheStatus).not.toContain('hit')
 })
 
 scenario('ENTRY-05', 'an entry larger than anything that is stored is no hit', async (stage) => {
@@ -324,3 +325,32 @@ scenario(
     expect(site.cache.stats().breaker).toBe('closed')
   },
 )
+
+scenario(
+  'ENTRY-11',
+  'where the record of purges has another type, pages go on and a purge holds in this process',
+  inRedis,
+  async (stage) => {
+    const redis = await openRedis()
+    const { site } = await serveFrom(stage, redis.keyv)
+    await redis.command('LPUSH', await rawPurgesKeyOf(redis, site), 'a', 'b')
+    for (let visit = 0; visit < 8; visit++) {
+      stage.clock.monotonic += 1500
+      expect(await send(site, get('/a'))).toMatchObject({ status: 200, text: 'page a' })
+    }
+    expect((await send(site, get('/a'))).cacheStatus).toContain('hit')
+    expect(site.cache.stats().breaker).toBe('closed')
+    // Nobody else can be told, and the application hears of it.
+    await expect(site.cache.purge({ url: '/a' })).rejects.toThrow()
+    expect((await send(site, get('/a'))).cacheStatus).not.toContain('hit')
+    expect((await send(site, get('/a'))).cacheStatus).toContain('hit')
+  },
+)
+
+/** Where the record lies, which a purge has made; it is taken away. */
+async function rawPurgesKeyOf(redis: OpenRedis, site: Site): Promise<string> {
+  await site.cache.purge({ tag: 'none' })
+  const key = await rawKeyOf(redis, ':purges')
+  await redis.command('DEL', key)
+  return key
+}
