@@ -340,3 +340,27 @@ scenario(
     }
   },
 )
+
+/** Greets everybody by name, and allows his origin, before the cache is asked. */
+const greetsOutside: Middleware = ({ req, set }) => {
+  if (typeof req.headers['x-visitor'] === 'string') set('X-Hello', `dear ${req.headers['x-visitor']}`)
+  if (req.headers.origin !== undefined) set('Access-Control-Allow-Origin', req.headers.origin)
+}
+
+scenario(
+  'LEAK-13',
+  'what a layer outside has set for one visitor goes with the page to nobody else',
+  anyStore,
+  async (stage) => {
+    const app: Description = { outside: greetsOutside, routes: { '/x': text('the page', swr) } }
+    const [alice, bob] = ['alice', 'bob'].map((name) => get('/x', `X-Visitor: ${name}`, `Origin: https://${name}.test`))
+    await expectHarmless(
+      stage,
+      attacks(app, [
+        ['alice, then nobody', alice!],
+        ['alice, then bob', alice!, { clean: bob }],
+        ['nobody, then bob', get('/x'), { clean: bob }],
+      ]),
+    )
+  },
+)
