@@ -79,8 +79,8 @@ scenario('ENTRY-01', 'whatever is wrong with an entry, it is a miss, and the pag
 scenario('ENTRY-02', 'entries that have changed places are misses, variants too', async (stage) => {
   const shelf = await makeShelf(stage)
   const { site, keys } = await serveFrom(stage, shelf.store, {
-    ...pages,
     '/in': ({ headers }) => text(`page in ${String(headers['accept-language'])}`, { ...swr, vary: 'Accept-Language' }),
+    '*': ({ url }) => text(`page of ${url}`, swr),
   })
   const requests = [
     get('/a'),
@@ -91,6 +91,7 @@ scenario('ENTRY-02', 'entries that have changed places are misses, variants too'
   ]
   const expected: string[] = []
   for (const request of requests) expected.push((await send(site, request)).text)
+  expect(keys.length).toBe(requests.length)
   const places = [...keys]
   const frames = await Promise.all(places.map((key) => shelf.read(key)))
   for (let by = 1; by < places.length; by++) {

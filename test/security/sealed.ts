@@ -164,7 +164,9 @@ scenario(
     for (const trustProxy of [false, true]) {
       const sealed = await serveSealed(stage, { trustProxy, routes: { '/x': reflects } })
       dress(sealed.site, { remoteAddress: ADDRESS })
-      for (const attack of ATTACKS) {
+      // Whom it believes makes no other difference to an app.
+      const rows = trustProxy ? ATTACKS : ATTACKS.filter(([title]) => /forwarded|ip$/i.test(title))
+      for (const attack of rows) {
         await expectSealed(stage, sealed, attack, trustProxy ? 'proxied' : 'bare')
         await sealed.site.cache.purge({ all: true })
         sealed.store.frames.clear()

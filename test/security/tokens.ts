@@ -19,6 +19,17 @@ const doubleSubmit: Middleware = ({ req, set }) => {
   tokens.set(req, token)
 }
 
+/** The same, but the cookie is set just before the head is written, as on-headers does. */
+const lateSubmit: Middleware = ({ req, res }) => {
+  const writeHead = res.writeHead.bind(res) as (...args: unknown[]) => ServerResponse
+  const cookies: string[] = []
+  doubleSubmit({ req, res, set: (_name, value) => cookies.push(value), answer: () => undefined })
+  res.writeHead = (...args: unknown[]) => {
+    for (const cookie of cookies) res.appendHeader('Set-Cookie', cookie)
+    return writeHead(...args)
+  }
+}
+
 const forms: Description['routes'] = {
   '/form': ({ req }) => text(`<input name="csrf" value="${tokens.get(req)}">`),
   '/page': text('a page for everybody'),
@@ -34,18 +45,21 @@ const RULES: NonNullable<Description['options']>[] = [
   { sealed: true, cookies: 'ignore' },
 ]
 
-for (const [id, place, where] of [
-  ['TOKEN-01', 'outside', 'outside'],
-  ['TOKEN-02', 'inside', 'inside'],
-] as const) {
+const SUBMITS: [id: string, place: string, app: Partial<Description>][] = [
+  ['TOKEN-01', 'outside the cache', { outside: doubleSubmit }],
+  ['TOKEN-02', 'inside the cache', { inside: doubleSubmit }],
+  ['TOKEN-06', 'outside the cache, its cookie set at the last moment,', { outside: lateSubmit }],
+]
+
+for (const [id, place, app] of SUBMITS) {
   scenario(
     id,
-    `a token that middleware ${place} the cache writes into a form is that of the visitor’s own cookie`,
+    `a token that middleware ${place} writes into a form is that of the visitor’s own cookie`,
     anyStore,
     async (stage) => {
       for (const rule of RULES) {
         const options = { maxAge: 10, staleWhileRevalidate: 600, ...rule }
-        const { known } = await expectOwn(stage, { options, [where]: doubleSubmit, routes: forms }, ['/form', '/page'])
+        const { known } = await expectOwn(stage, { ...app, options, routes: forms }, ['/form', '/page'])
         for (const { name, secrets, cookie, received } of known) {
           // One token, the same in cookie and form, from the first visit to the last.
           expect(secrets.size, name).toBe(1)
