@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { expect } from 'vitest'
-import { type Description, type Exchange } from '../support/app.ts'
+import type { Description, Exchange } from '../support/app.ts'
 import { text } from '../support/reply.ts'
 import { anyStore, scenario } from '../support/scenario.ts'
 import { type Attack, attacks, dress, expectApart, expectHarmless, swr } from './attack.ts'
