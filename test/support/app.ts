@@ -80,8 +80,8 @@ export interface Description {
   readonly extra?: Native
 }
 
+/** Without a cache, the app as it would be without it. */
 export interface AppInput extends Description {
-  readonly cache: Cacheback
   readonly visitors: AsyncLocalStorage<string>
   /** Runs a route's answer for a request. */
   readonly render: (path: string, route: Route, exchange: Omit<Exchange, 'n' | 'path' | 'visitor'>) => Promise<Reply>

@@ -26,7 +26,7 @@ async function start(input: AppInput): Promise<App> {
   })
   if (input.outside) app.use(useMiddleware(input.outside))
   await input.before?.express?.(app)
-  if (input.appWide ?? true) app.use(cacheback(input.cache))
+  if (input.cache && (input.appWide ?? true)) app.use(cacheback(input.cache))
   if (input.inside) app.use(useMiddleware(input.inside))
   await input.after?.express?.(app)
   for (const [path, route] of Object.entries(input.routes)) addRoute(app, path, toRoute(route), input)
@@ -53,7 +53,8 @@ function useMiddleware(middleware: Middleware): RequestHandler {
 }
 
 function addRoute(app: Express, path: string, route: Route, input: AppInput): void {
-  const handlers: RequestHandler[] = route.cacheback === undefined ? [] : [cacheback(input.cache, route.cacheback)]
+  const isOwn = input.cache !== undefined && route.cacheback !== undefined
+  const handlers: RequestHandler[] = isOwn ? [cacheback(input.cache, route.cacheback)] : []
   handlers.push(async (req, res) => {
     const exchange = {
       method: req.method,

@@ -18,7 +18,7 @@ async function start(input: AppInput): Promise<App> {
   if (input.outside) hookMiddleware(app, input.outside)
   await input.before?.fastify?.(app)
   await app.register(fastifyStatic, { root: FILES, serve: false })
-  await app.register(cachebackPlugin, { cache: input.cache })
+  if (input.cache) await app.register(cachebackPlugin, { cache: input.cache })
   if (input.inside) hookMiddleware(app, input.inside)
   await input.after?.fastify?.(app)
   for (const [path, route] of Object.entries(input.routes)) addRoute(app, path, toRoute(route), input)

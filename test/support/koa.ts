@@ -29,7 +29,7 @@ async function start(input: AppInput): Promise<App> {
   })
   if (input.outside) app.use(useMiddleware(input.outside))
   await input.before?.koa?.(app, router)
-  if (input.appWide ?? true) app.use(cacheback(input.cache))
+  if (input.cache && (input.appWide ?? true)) app.use(cacheback(input.cache))
   if (input.inside) app.use(useMiddleware(input.inside))
   await input.after?.koa?.(app, router)
   app.use(router.routes())
@@ -73,7 +73,8 @@ function addRoute(app: Koa, router: Router, path: string, route: Route, input: A
     }
     await answer(await input.render(path, route, exchange), ctx)
   }
-  const guard = route.cacheback === undefined ? [] : [cacheback(input.cache, route.cacheback)]
+  const isOwn = input.cache !== undefined && route.cacheback !== undefined
+  const guard = isOwn ? [cacheback(input.cache, route.cacheback)] : []
   if (path === '*') {
     for (const middleware of [...guard, handler]) app.use(middleware)
     return
