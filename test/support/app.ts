@@ -63,6 +63,8 @@ export interface Native {
 }
 
 export interface Description {
+  /** Whether the cache stands in front of the whole app as well. Default: as the framework's name says. */
+  readonly inFront?: boolean
   /** Options of the whole cache; the clock and the cell's store are added. */
   readonly options?: CachebackOptions
   /** A cache made before, instead of options. */
@@ -95,11 +97,18 @@ export interface App {
 
 export interface Framework {
   readonly name: FrameworkName
+  /** Played with the cache in front of the app: `cache.listener`, or Fastify's `serverFactory`. */
+  readonly isInFront?: boolean
   start(input: AppInput): Promise<App>
   /** Builds the adapter from plain options, as a user does; throws or rejects if they are bad. */
   build(options: unknown): Promise<unknown>
   /** Gives a route these options. */
   buildRoute(options: unknown): Promise<unknown>
+}
+
+/** The same framework with the cache in front of every app. */
+export function inFront(framework: Framework): Framework {
+  return { ...framework, isInFront: true, start: (input) => framework.start({ inFront: true, ...input }) }
 }
 
 export function toRoute(route: Route | Answer): Route {

@@ -9,7 +9,11 @@ import type { Reply } from './reply.ts'
 export const fastify: Framework = { name: 'fastify', start, build, buildRoute }
 
 async function start(input: AppInput): Promise<App> {
-  const app = Fastify({ forceCloseConnections: true, trustProxy: input.trustProxy ?? false })
+  const app = Fastify({
+    forceCloseConnections: true,
+    trustProxy: input.trustProxy ?? false,
+    ...(input.inFront === true ? { serverFactory: input.cache.serverFactory as never } : {}),
+  })
   app.addHook('onRequest', (request, _reply, done) => {
     const visitor = request.headers['x-visitor']
     if (typeof visitor === 'string') input.visitors.run(visitor, done)

@@ -75,16 +75,24 @@ export function scenario(id: string, title: string, limits: Limits | Script, scr
 export const anyStore: Limits = { stores: ['memory'], because: 'the store plays no part' }
 export const sharedStore: Limits = { stores: ['keyv', 'redis'], because: 'needs a store' }
 
-/** Plays all scenarios on one framework, over every store. */
-export function playAll(framework: Framework): void {
-  describe.each(STORES)(`${framework.name} × %s`, (store) => {
-    for (const { id, title, limits, script } of scenarios.values()) {
-      if (limits?.stores?.includes(store) === false) continue
-      if (limits?.frameworks?.includes(framework.name) === false) continue
-      const where = limits?.frameworks ? ` (${limits.frameworks.join(', ')}: ${limits.because})` : ''
-      test(`${id} ${title}${where}`, () => script(makeStage(framework, store)))
-    }
-  })
+/** What stands in front of an app differs by the app, not by the store. */
+const FRONT_STORES: readonly StoreName[] = ['memory']
+
+/** Plays all scenarios on one framework, over every store; `except`: ids and the reasons why not. */
+export function playAll(framework: Framework, except: Readonly<Record<string, string>> = {}): void {
+  for (const id of Object.keys(except)) if (!scenarios.has(id)) throw new Error(`There is no scenario ${id}.`)
+  describe.each(framework.isInFront ? FRONT_STORES : STORES)(
+    `${framework.name}${framework.isInFront ? ' in front' : ''} × %s`,
+    (store) => {
+      for (const { id, title, limits, script } of scenarios.values()) {
+        if (limits?.stores?.includes(store) === false) continue
+        if (except[id] !== undefined) continue
+        if (limits?.frameworks?.includes(framework.name) === false) continue
+        const where = limits?.frameworks ? ` (${limits.frameworks.join(', ')}: ${limits.because})` : ''
+        test(`${id} ${title}${where}`, () => script(makeStage(framework, store)))
+      }
+    },
+  )
 }
 
 function makeStage(framework: Framework, store: StoreName): Stage {

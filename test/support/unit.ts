@@ -34,5 +34,6 @@ export const PARTS: StoredParts = {
   keepUntil: 0,
   isHeuristic: false,
   hasOwnEtag: false,
+  isWhole: false,
   epoch: 0,
 }

@@ -2,6 +2,7 @@ import type { RequestListener, Server } from 'node:http'
 
 import type { StoredResponse } from './engine/stored-response.ts'
 import { closed, invalidUrl, severalCachesMessage, warnOnce } from './errors.ts'
+import { createServerFor, inFrontOf } from './node/front.ts'
 import { renderRequest } from './node/render-request.ts'
 import { type CachebackOptions } from './options.ts'
 import { readSettings } from './settings.ts'
@@ -18,6 +19,7 @@ import type {
   Inspection,
   PurgeOptions,
   Selector,
+  ServerFactory,
   Stats,
 } from './types.ts'
 
@@ -40,6 +42,18 @@ export class ResponseCache implements Cacheback {
   attach(target: Server | RequestListener): this {
     this.road.background.attach(target)
     return this
+  }
+
+  listener(app: RequestListener): RequestListener {
+    const listener = inFrontOf(app, (visit) => this.road.enterFront(visit))
+    this.road.background.attachIfNone(listener)
+    return listener
+  }
+
+  readonly serverFactory: ServerFactory = (handler, options = {}) => {
+    const server = createServerFor(this.listener(handler), options)
+    this.attach(server)
+    return server
   }
 
   async purge(selector: Selector, options: PurgeOptions = {}): Promise<void> {

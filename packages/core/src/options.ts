@@ -68,6 +68,12 @@ export interface RouteOptions {
   queryMethod?: boolean | undefined
   /** Whether a successful unsafe request that passes the cache invalidates its URI (RFC 9111 §4.4). Default: true. */
   invalidateOnUnsafe?: boolean | undefined
+  /** Whether a hit may be answered before the request reaches the app, where the cache stands in front of it (`cache.listener`). `false`: only behind the app's own middleware. Default: true. */
+  inFront?: boolean | undefined
+  /** Spreads the lifetimes of what is stored together: each is shortened by a random part of this share of it (0.1: up to a tenth), so that not all expires at once. From 0 to 0.5. Default: 0. */
+  jitter?: number | undefined
+  /** The share of its lifetime after which a request for a fresh response triggers its refresh (0.9: in the last tenth), from 0.5 to below 1. Needs no stale window. Default: unset, never before it is stale. */
+  refreshAhead?: number | undefined
   /** The route's name for `purge({ route })` and events, where the framework's own is not wanted. Default: what the framework calls it. */
   route?: string | undefined
 }

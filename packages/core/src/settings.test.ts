@@ -45,6 +45,9 @@ const ROUTE: Record<string, { right: unknown[]; wrong: unknown[] }> = {
   noVarySearch: { right: [true, false], wrong: [['a']] },
   queryMethod: { right: [true, false], wrong: ['QUERY'] },
   invalidateOnUnsafe: { right: [true, false], wrong: [['POST']] },
+  inFront: { right: [true, false], wrong: ['front'] },
+  jitter: { right: [0, 0.1, 0.5], wrong: [-0.1, 0.6, 1, NaN, '0.1'] },
+  refreshAhead: { right: [0.5, 0.9], wrong: [0, 0.4, 1, 90, NaN, '0.9'] },
   route: { right: ['/x/:id'], wrong: ['', 5, /x/] },
 }
 const GLOBAL: typeof ROUTE = {
@@ -122,24 +125,14 @@ describe('an option', () => {
 })
 
 describe('what is unknown', () => {
-  test.each([
-    'maxage',
-    'ttl',
-    'max-age',
-    'precompress',
-    'inFront',
-    'refreshAhead',
-    'jitter',
-    'hook',
-    'cache',
-    'constructor',
-    'toString',
-    '__proto__',
-  ])('throws: %s', (name) => {
-    const options: unknown = JSON.parse(`{"${name}":1}`)
-    expectError(() => read(options), 'CACHEBACK_UNKNOWN_OPTION', `Unknown option ${name}.`)
-    expectError(() => check(options), 'CACHEBACK_UNKNOWN_OPTION', `Unknown option ${name}.`)
-  })
+  test.each(['maxage', 'ttl', 'max-age', 'precompress', 'hook', 'cache', 'constructor', 'toString', '__proto__'])(
+    'throws: %s',
+    (name) => {
+      const options: unknown = JSON.parse(`{"${name}":1}`)
+      expectError(() => read(options), 'CACHEBACK_UNKNOWN_OPTION', `Unknown option ${name}.`)
+      expectError(() => check(options), 'CACHEBACK_UNKNOWN_OPTION', `Unknown option ${name}.`)
+    },
+  )
 
   test.each<[options: object, path: string]>([
     [{ memory: { maxItems: 1 } }, 'memory.maxItems'],
@@ -250,6 +243,9 @@ describe('the rules of a route', () => {
       invalidateOnUnsafe: true,
       noVarySearch: false,
       queryMethod: false,
+      inFront: true,
+      jitter: 0,
+      refreshAhead: undefined,
     })
   })
 

@@ -54,6 +54,9 @@ export interface Rules {
   readonly invalidateOnUnsafe: boolean
   readonly noVarySearch: boolean
   readonly queryMethod: boolean
+  readonly inFront: boolean
+  readonly jitter: number
+  readonly refreshAhead: number | undefined
 }
 
 /** The resolved options of a whole cache. */
@@ -108,6 +111,9 @@ const ROUTE_CHECKS: Record<keyof RouteOptions, Check> = {
   invalidateOnUnsafe: boolean,
   noVarySearch: boolean,
   queryMethod: boolean,
+  inFront: boolean,
+  jitter: check((value) => isShare(value) && value <= 0.5, 'a share of the lifetime from 0 to 0.5'),
+  refreshAhead: check((value) => isShare(value) && value >= 0.5, 'a share of the lifetime from 0.5 to below 1'),
   route: check((value) => typeof value === 'string' && value !== '', 'a route name'),
 }
 
@@ -198,6 +204,9 @@ export function resolveRules(layers: readonly RouteOptions[]): Rules {
     invalidateOnUnsafe: options.invalidateOnUnsafe ?? true,
     noVarySearch: options.noVarySearch ?? false,
     queryMethod: options.queryMethod ?? false,
+    inFront: options.inFront ?? true,
+    jitter: options.jitter ?? 0,
+    refreshAhead: options.refreshAhead,
   }
 }
 
@@ -206,6 +215,8 @@ function refuseCredentialsInVary(options: RouteOptions, { credentials = DEFAULT_
   const name = options.vary?.find((field) => personal.has(field.toLowerCase()))
   if (name !== undefined) throw credentialInVary(name)
 }
+
+const isShare = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value < 1
 
 function isStore(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false

@@ -92,6 +92,19 @@ export interface Inspection extends InspectedVariant {
   readonly variants: readonly InspectedVariant[]
 }
 
+/** What Fastify hands to a `serverFactory`: its handler, and its options. */
+export type ServerFactory = (handler: RequestListener, options?: ServerOptions) => Server
+
+/** Those of Fastify's options that make its server. */
+export interface ServerOptions {
+  readonly http?: object | null | undefined
+  readonly https?: object | boolean | null | undefined
+  readonly keepAliveTimeout?: number | undefined
+  readonly requestTimeout?: number | undefined
+  readonly connectionTimeout?: number | undefined
+  readonly maxRequestsPerSocket?: number | undefined
+}
+
 /** A response cache. Make one with createCacheback(). */
 export interface Cacheback {
   /**
@@ -99,6 +112,16 @@ export interface Cacheback {
    * for `refresh(url)`. Returns this cache.
    */
   attach(target: Server | RequestListener): this
+  /**
+   * Puts the cache in front of a whole app: `http.createServer(cache.listener(app))`, with any request listener (Express,
+   * Koa's `callback()`, plain node:http). A hit is answered before the app sees the request: none of its middleware runs
+   * (authentication, rate limits, access logs). Requests that carry credentials (Authorization, a header of
+   * `credentials`, cookies unless the route ignores them) go in, and so do those for routes with `inFront: false`.
+   * Routes' own options are known once a request has reached them.
+   */
+  listener(app: RequestListener): RequestListener
+  /** The same for Fastify: `Fastify({ serverFactory: cache.serverFactory })`, and the plugin with `{ cache }`. */
+  readonly serverFactory: ServerFactory
   /**
    * Removes stored responses, also those that are being rendered at this moment. With a store it reaches other
    * processes within a second. Resolves when this process, and the store if there is one, have taken it in; rejects

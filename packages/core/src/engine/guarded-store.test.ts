@@ -261,9 +261,9 @@ describe('what is in doubt', () => {
   })
 })
 
-describe('a connection that cannot be trusted is dropped', () => {
-  const foreign = () => FOREIGN
+const foreign = () => FOREIGN
 
+describe('a connection that cannot be trusted is dropped', () => {
   test('when a reply belongs to another request; once a second at most', async () => {
     const { guarded, errors, clock, resets } = make(async () => FRAME)
     expect(await guarded.get('a', foreign)).toBeUndefined()

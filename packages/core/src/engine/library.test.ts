@@ -39,7 +39,7 @@ const rendered = (order: number, selecting: Selecting = [], receivedAt = NOW): S
 async function found(library: Library, headers: Record<string, string> = {}): Promise<string | undefined> {
   await library.idle()
   const response = await library.read(KEY, request({ host: 'a.test', ...headers }))
-  return response?.parts.body.toString()
+  return response?.bytes.toString()
 }
 
 describe.each([
@@ -79,7 +79,7 @@ describe.each([
     await library.purge(TAG, false)
     library.keep(rendered(2))
     const after = rendered(1)
-    expect(library.keep(new StoredResponse({ ...after.parts, epoch: library.epoch }, 1))).toHaveProperty('written')
+    expect(library.keep(new StoredResponse({ ...after.whole, epoch: library.epoch }, 1))).toHaveProperty('written')
   })
 
   test('what is read after a soft purge has been stale since then', async () => {
@@ -168,7 +168,7 @@ describe('a response that is read from a store', () => {
     await there.idle()
     here.memory.put(rendered(here.nextOrder()))
     expect(await found(here)).toBe(body)
-    expect(here.memory.find(KEY.full, ASKED)?.parts.body.toString()).toBe(body)
+    expect(here.memory.find(KEY.full, ASKED)?.bytes.toString()).toBe(body)
   })
 })
 

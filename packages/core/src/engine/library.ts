@@ -276,11 +276,10 @@ export class Library {
   #write(response: StoredResponse): Promise<void> {
     const store = this.#store
     if (store === undefined) return Promise.resolve()
-    const { parts } = response
-    const { keepUntil, receivedAt, selecting, key, place } = parts
+    const { keepUntil, receivedAt, selecting, key, place } = response.parts
     const ttlMs = Math.min(keepUntil - receivedAt + EXPIRY_MARGIN_MS, MAX_TTL_MS)
     const write = async (): Promise<void> => {
-      await store.set(response.storeKey(this.namespace), encodeResponse(parts), ttlMs)
+      await store.set(response.storeKey(this.namespace), encodeResponse(response.whole), ttlMs)
       if (selecting.length === 0) return
       const indexKey = storeKey(this.namespace, place.host, place.path, key)
       await store.set(indexKey, encodeIndex({ key, names: this.#varyLists.of(key) }), ttlMs)

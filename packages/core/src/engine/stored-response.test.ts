@@ -39,7 +39,7 @@ function make({
     { status, reason: undefined, fields },
     { freshness, vary, authorized: false, isHeuristic: false, keepUntil: NOW + 4000 },
     Buffer.from(body),
-    { standing, receivedAt: NOW, route: '/:x', tags },
+    { standing, receivedAt: NOW, route: '/:x', isWhole: false, tags },
   )
 }
 
@@ -47,7 +47,7 @@ test('what is stored of a response', () => {
   const options: RouteOptions = { query: ['a'] }
   const fields = [...DATE, 'ETag', '"a"', 'Cache-Tag', 'one, two']
   const response = make({ fields, tags: ['two', 'three'], vary: ['accept', 'x-a'], options })
-  expect(response.parts).toEqual({
+  expect(response.whole).toEqual({
     key: expect.stringContaining('/x') as string,
     selecting: ['accept', 'text/html', 'x-a', null],
     status: 200,
@@ -70,6 +70,7 @@ test('what is stored of a response', () => {
     keepUntil: NOW + 4000,
     isHeuristic: false,
     hasOwnEtag: false,
+    isWhole: false,
     epoch: 7,
   })
   expect([response.order, response.hits, response.isRemoved]).toEqual([3, 0, false])

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Rules } from '../settings.ts'
 import { type Decision, decide } from '../policy/decide.ts'
 import { type FieldLines, type RequestHead, unstoredFields, valueOf, withoutField } from '../policy/fields.ts'
-import type { Freshness } from '../policy/freshness.ts'
+import { type Freshness, shortened } from '../policy/freshness.ts'
 import { type RequestKey, storeKey, variantKey, withQuery } from '../policy/key.ts'
 import { canonicalQuery, readSearchRule } from '../policy/no-vary-search.ts'
 import { hostsOf } from '../policy/origin.ts'
@@ -29,6 +29,8 @@ export interface StoredParts {
   readonly keepUntil: number
   /** Whether its lifetime is a guess. */
   readonly isHeuristic: boolean
+  /** Whether it was captured in front of the whole app: nothing of it was left to layers outside the cache. */
+  readonly isWhole: boolean
   /** Whether its ETag is ours: the app does not know it and cannot be asked about it. */
   readonly hasOwnEtag: boolean
   /** The number of the newest purge that was known when its render began. */
@@ -51,12 +53,23 @@ export interface RenderContext {
   readonly order: number
 }
 
+/** All of it but the body, of which memory has a form of its own. */
+export type StoredHead = Omit<StoredParts, 'body'>
+
+/**
+ * Up to this size a body is kept as a latin1 string: it leaves in one write together with its head, and has no Buffer
+ * around it. Above, writing it would cost more than that saves.
+ */
+const MAX_TEXT_BYTES = 8 * 1024
+
 /** Bytes that an entry costs beside its body, head and key. */
 const ENTRY_OVERHEAD_BYTES = 600
 
 /** A stored response, and what this process has learned about it since. */
 export class StoredResponse {
-  readonly parts: StoredParts
+  readonly parts: StoredHead
+  /** The body as it goes out. */
+  readonly body: string | Buffer
   readonly order: number
   readonly size: number
   hits = 0
@@ -69,12 +82,15 @@ export class StoredResponse {
   checkedAgainst = -1
   #preparedFields: string[] | undefined
   #storeKey: string | undefined
+  #variant: string | undefined
+  #reusedFields: string[] | undefined
 
-  constructor(parts: StoredParts, order: number) {
+  constructor({ body, ...parts }: StoredParts, order: number) {
     this.parts = parts
+    this.body = body.length > MAX_TEXT_BYTES ? body : body.toString('latin1')
     this.order = order
     this.#freshness = parts.freshness
-    const { body, fields, key, selecting, place } = parts
+    const { fields, key, selecting, place } = parts
     const text = lengthOf(fields) + lengthOf(selecting) + lengthOf(place.tags) + lengthOf(place.hosts)
     this.size = ENTRY_OVERHEAD_BYTES + body.length + text + key.length + place.path.length + place.query.length
   }
@@ -82,6 +98,15 @@ export class StoredResponse {
   decide(request: { readonly authorized: boolean }, now: number): Decision {
     const { receivedAt, authorized } = this.parts
     return decide({ freshness: this.#freshness, receivedAt, authorized }, request, now)
+  }
+
+  /** As it is written to a store. */
+  get whole(): StoredParts {
+    return { ...this.parts, body: this.bytes }
+  }
+
+  get bytes(): Buffer {
+    return typeof this.body === 'string' ? Buffer.from(this.body, 'latin1') : this.body
   }
 
   get fields(): FieldLines {
@@ -94,14 +119,7 @@ export class StoredResponse {
 
   /** A soft purge ends its lifetime now; the windows behind that keep their length, and lengthen nothing. */
   expire(at: number): void {
-    const { bornAt, freshUntil, staleUntil, errorUntil } = this.#freshness
-    const earlier = Math.max(0, freshUntil - at)
-    this.#freshness = {
-      bornAt,
-      freshUntil: freshUntil - earlier,
-      staleUntil: staleUntil - earlier,
-      errorUntil: errorUntil - earlier,
-    }
+    this.#freshness = shortened(this.#freshness, Math.max(0, this.#freshness.freshUntil - at))
   }
 
   /** The conditions by which the app can be asked whether it is still the same (RFC 9111 §4.3.1); empty where it gave no validator. */
@@ -121,15 +139,25 @@ export class StoredResponse {
 
   /** The full key of this variant. */
   get variant(): string {
-    return variantKey(this.parts.key, this.parts.selecting)
+    this.#variant ??= variantKey(this.parts.key, this.parts.selecting)
+    return this.#variant
+  }
+
+  /**
+   * Its fields with places for Age and Cache-Status at the end. `writeHead` reads an array before it returns, so one for
+   * all answers will do.
+   */
+  get reusedFields(): string[] {
+    this.#reusedFields ??= [...this.preparedFields, 'Age', '', 'Cache-Status', '']
+    return this.#reusedFields
   }
 
   /** Its fields with their Content-Length, as they go out each time. */
   get preparedFields(): readonly string[] {
-    const { fields, status, body } = this.parts
+    const { fields, status } = this.parts
     this.#preparedFields ??= hasNoContent(status)
       ? withoutField(fields, 'cache-status')
-      : [...withoutField(fields, 'cache-status'), 'Content-Length', String(body.length)]
+      : [...withoutField(fields, 'cache-status'), 'Content-Length', String(this.body.length)]
     return this.#preparedFields
   }
 
@@ -155,6 +183,7 @@ export function storedResponse(
     readonly standing: FieldLines
     readonly receivedAt: number
     readonly route: string | undefined
+    readonly isWhole: boolean
     readonly tags: readonly string[]
   },
 ): StoredResponse {
@@ -182,12 +211,13 @@ export function storedResponse(
         route: details.route,
         tags: [...new Set([...tagsOf(head.fields), ...details.tags])],
       },
-      freshness: storable.freshness,
+      freshness: shortened(storable.freshness, jitterMs(storable.freshness, rules.jitter)),
       receivedAt: details.receivedAt,
       authorized: storable.authorized,
       keepUntil: storable.keepUntil,
       isHeuristic: storable.isHeuristic,
       hasOwnEtag,
+      isWhole: details.isWhole,
       epoch: context.epoch,
     },
     context.order,
@@ -209,6 +239,11 @@ export function storedFields(head: Head, rules: Rules, standing: FieldLines, rec
   // Node would write a new Date on every hit (RFC 9110 §6.6.1: the date of origination).
   if (valueOf(own, 'date') === undefined) own.push('Date', new Date(receivedAt).toUTCString())
   return own
+}
+
+/** A random part of a share of the lifetime: what was stored together does not expire together. */
+function jitterMs({ bornAt, freshUntil }: Freshness, share: number): number {
+  return share === 0 ? 0 : Math.max(0, freshUntil - bornAt) * share * Math.random()
 }
 
 /** Whether a field stood there before the cache was entered, and stands there still: it is this visitor's. */

@@ -18,6 +18,8 @@ export interface FillServices {
   now(): number
   /** The route, once the framework knows it. */
   route(): string | undefined
+  /** Whether it is captured in front of the whole app. */
+  isWhole(): boolean
   /** The tags that the route's own function gives. */
   tags(head: ResponseHead): readonly string[]
   /** Whether the layers of the cache that were entered are those by whose rules this render began. */
@@ -140,14 +142,14 @@ export class Fill implements Tap {
 
   /** The app says that what is stored is still the same: its fields are brought up to date (RFC 9111 §4.3.4). */
   #freshen(validated: StoredResponse, answer: Head): HeadPlan {
-    const { status, reason, body, fields: stored } = validated.parts
+    const { status, reason, fields: stored } = validated.parts
     const isOther = isAboutAnother(stored, answer.fields)
     const fields = isOther ? stored : freshenedFields(stored, answer.fields, this.#receivedAt)
     const head: Head = { status, reason, fields }
     this.#head = head
     const verdict = isOther ? { reason: 'other-etag' } : this.#judge(head)
     const storable = 'reason' in verdict ? servedOnce(this.#receivedAt) : verdict
-    const response = this.#make(head, storable, body)
+    const response = this.#make(head, storable, validated.bytes)
     const result = 'reason' in verdict ? verdict.reason : this.#services.library.keep(response)
     if (typeof result === 'string') {
       this.#services.library.remove(validated)
@@ -197,6 +199,7 @@ export class Fill implements Tap {
       standing: this.#standing,
       receivedAt: this.#receivedAt,
       route: this.#services.route(),
+      isWhole: this.#services.isWhole(),
       tags: this.#tags,
     })
   }

@@ -5,7 +5,8 @@ import type { FieldLines } from '../policy/fields.ts'
 /** The way out of a stored response. */
 export interface Outlet {
   writeHead(status: number, reason: string, fields: FieldLines): void
-  end(body?: Buffer): void
+  /** A string is latin1. */
+  end(body?: string | Buffer): void
 }
 
 /**
@@ -14,7 +15,7 @@ export interface Outlet {
  * to Node.
  */
 export function outletOf(res: ServerResponse): Outlet {
-  const end = (body?: Buffer): unknown => (body === undefined ? res.end() : res.end(body))
+  const end = (body?: string | Buffer): unknown => (res as Ending).end(...endArguments(body))
   if (!isLayered(res))
     return { writeHead: (status, reason, fields) => res.writeHead(status, reason, fields as string[]), end }
   return {
@@ -25,6 +26,17 @@ export function outletOf(res: ServerResponse): Outlet {
     },
     end,
   }
+}
+
+/** Node's types know no union of the forms of `end`. */
+interface Ending {
+  end(...args: unknown[]): unknown
+}
+
+/** What `end` is to be called with; a layer would take undefined for a body. */
+export function endArguments(body: string | Buffer | undefined): readonly unknown[] {
+  if (body === undefined) return []
+  return typeof body === 'string' ? [body, 'latin1'] : [body]
 }
 
 /** Whether something has put its own `write` or `end` on this response. */

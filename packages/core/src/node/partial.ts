@@ -11,8 +11,8 @@ export interface Partial {
 }
 
 /** A part of a stored body, or several as multipart/byteranges (RFC 9110 §14.6, §15.3.7). */
-export function partialOf({ parts }: StoredResponse, ranges: readonly ByteRange[]): Partial {
-  const { body, fields } = parts
+export function partialOf({ parts, bytes: body }: StoredResponse, ranges: readonly ByteRange[]): Partial {
+  const { fields } = parts
   const [only] = ranges
   if (ranges.length === 1 && only !== undefined) {
     const part = body.subarray(only[0], only[1] + 1)
@@ -29,8 +29,8 @@ export function partialOf({ parts }: StoredResponse, ranges: readonly ByteRange[
   return { fields: ['Content-Type', `multipart/byteranges; boundary=${boundary}`, ...lengthOf(whole)], body: whole }
 }
 
-export function unsatisfiable({ parts }: StoredResponse): Partial {
-  return { fields: ['Content-Range', `bytes */${parts.body.length}`, 'Content-Length', '0'], body: undefined }
+export function unsatisfiable({ body }: StoredResponse): Partial {
+  return { fields: ['Content-Range', `bytes */${body.length}`, 'Content-Length', '0'], body: undefined }
 }
 
 const contentRange = ([first, last]: ByteRange, size: number): string => `bytes ${first}-${last}/${size}`

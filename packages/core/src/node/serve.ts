@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 
 import { type StoredResponse, hasNoContent } from '../engine/stored-response.ts'
 import { isNotModified } from '../policy/conditions.ts'
@@ -17,9 +17,9 @@ export interface Label {
 
 /** Sends a stored response: to a HEAD without its body, as 304 to a client that has it already. */
 export function serve(outlet: Outlet, response: StoredResponse, request: RequestHead, label: Label, now: number): void {
-  const { status, reason, body, fields, freshness } = response.parts
+  const { status, reason, fields } = response.parts
   response.hits += 1
-  const changing = ['Age', String(currentAge(freshness, now)), ...labelFields(label)]
+  const changing = ['Age', String(currentAge(response.parts.freshness, now)), ...labelFields(label)]
   if (status === 200 && isNotModified(fields, request.headers, now)) {
     outlet.writeHead(304, 'Not Modified', [...withoutContentFields(response.preparedFields), ...changing])
     outlet.end()
@@ -36,7 +36,31 @@ export function serve(outlet: Outlet, response: StoredResponse, request: Request
   }
   outlet.writeHead(status, reason ?? STATUS_CODES[status] ?? '', [...response.preparedFields, ...changing])
   if (request.method === 'HEAD' || hasNoContent(status)) outlet.end()
-  else outlet.end(body)
+  else outlet.end(response.body)
+}
+
+/**
+ * Sends a whole stored response in answer to a plain GET: one head, one write. Nothing is made for it but the fields that
+ * change from answer to answer.
+ */
+export function serveWhole(res: ServerResponse, response: StoredResponse, label: Label, now: number): void {
+  const { status, reason, freshness } = response.parts
+  const age = String(currentAge(freshness, now))
+  response.hits += 1
+  let fields: string[]
+  if (label.warnings.length === 0 && label.cacheStatus !== undefined) {
+    fields = response.reusedFields
+    fields[fields.length - 3] = age
+    fields[fields.length - 1] = label.cacheStatus
+  } else {
+    fields = [...response.preparedFields, 'Age', age, ...labelFields(label)]
+  }
+  if (reason === undefined) res.writeHead(status, fields)
+  else res.writeHead(status, reason, fields)
+  const { body } = response
+  if (hasNoContent(status)) res.end()
+  else if (typeof body === 'string') res.end(body, 'latin1')
+  else res.end(body)
 }
 
 /** What a client that asks for ranges gets of a stored 200; undefined: all of it. Only GET knows ranges (RFC 9110 §14.2). */
@@ -44,7 +68,7 @@ function partialFor(response: StoredResponse, request: RequestHead, now: number)
   const { range } = request.headers
   if (range === undefined || request.method !== 'GET') return undefined
   if (!ifRangeHolds(request.headers, response.parts.fields, now)) return undefined
-  const ranges = readRanges(range, response.parts.body.length)
+  const ranges = readRanges(range, response.body.length)
   if (ranges === undefined) return undefined
   return ranges === 'unsatisfiable' ? unsatisfiable(response) : partialOf(response, ranges)
 }

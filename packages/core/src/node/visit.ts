@@ -17,6 +17,8 @@ export interface Visit {
   route(): string | undefined
   /** Called just before the cache answers in the framework's place. */
   take(): void
+  /** It has not come to the app yet: see `cache.listener`. */
+  readonly isInFront?: boolean | undefined
 }
 
 /** Whether the cache has answered, or the framework goes on. */

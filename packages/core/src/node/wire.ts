@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 
 import { type FieldLines, withoutField } from '../policy/fields.ts'
-import { type Outlet, isLayered, setFields } from './outlet.ts'
+import { type Outlet, endArguments, isLayered, setFields } from './outlet.ts'
 import { INERT, PASS, type Tap } from './tap.ts'
 import { isContentField, readHead, standingFields, withField, withoutContentFields } from './head.ts'
 
@@ -15,7 +15,7 @@ type Below = Record<'writeHead' | 'write' | 'end' | 'destroy', Method>
  */
 export class Wire {
   /** What stood on the response when the cache was entered: this visitor's own. */
-  readonly standing: FieldLines
+  standing: FieldLines
   tap: Tap
   readonly #res: ServerResponse
   readonly #below: Below
@@ -65,7 +65,7 @@ export class Wire {
       // Past the layers inside: they have begun to work on what the handler says.
       serve({
         writeHead: (status, reason, fields) => this.#call('writeHead', [status, reason, fields]),
-        end: (body) => this.#call('end', body === undefined ? [] : [body]),
+        end: (body) => this.#call('end', endArguments(body)),
       })
     } catch {
       res.destroy()

@@ -2,10 +2,16 @@ import type { Rules } from '../settings.ts'
 import { MAX_CONTENT_BYTES, type RequestHead, valuesOf } from './fields.ts'
 
 /** URLs longer than this are nobody's page; keys and memory are not for them. */
-const MAX_TARGET_LENGTH = 8192
+export const MAX_TARGET_LENGTH = 8192
 
 /** With these a client asks for another page, or another method, than the request line says. */
-const OVERRIDES = ['x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override']
+export const OVERRIDES: readonly string[] = [
+  'x-original-url',
+  'x-rewrite-url',
+  'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
+]
 
 /**
  * Why a request goes to the handler, uncached; undefined for a GET or HEAD that the cache may answer. Cookies and the

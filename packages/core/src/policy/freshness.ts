@@ -112,6 +112,17 @@ function isError(status: number): boolean {
 const MAX_ERROR_LIFETIME_MS = 10_000
 const NO_WINDOWS = { revalidate: 0, error: 0 }
 
+/** The same lifetime, over so many milliseconds earlier; the windows behind it keep their length. */
+export function shortened(freshness: Freshness, byMs: number): Freshness {
+  const { bornAt, freshUntil, staleUntil, errorUntil } = freshness
+  return { bornAt, freshUntil: freshUntil - byMs, staleUntil: staleUntil - byMs, errorUntil: errorUntil - byMs }
+}
+
+/** The moment at which such a share of the lifetime is over. */
+export function reachedAt({ bornAt, freshUntil }: Freshness, share: number): number {
+  return bornAt + (freshUntil - bornAt) * share
+}
+
 /** The current age in whole seconds (RFC 9111 §5.1). A clock that went back makes no negative ages. */
 export function currentAge(freshness: Freshness, now: number): number {
   return Math.max(0, Math.floor((now - freshness.bornAt) / 1000))

@@ -76,6 +76,11 @@ function fullKey(parts: Omit<RequestKey, 'full' | 'hides'>): string {
   return full
 }
 
+/** The full key of a request over plain http that carries nothing else that could be in a key (see policy/plain.ts). */
+export function plainKey(host: string, path: string, query: string): string {
+  return `http:${sized(host)}${sized(path)}${sized(query)}`
+}
+
 /** The full key of one variant: the request's key and the values of the response's own selecting headers. */
 export function variantKey(full: string, selecting: Selecting): string {
   return selecting.length === 0 ? full : `${full}s${sizedAll(selecting)}`

@@ -2,7 +2,7 @@ import type { RequestHead } from './fields.ts'
 import { requestValue } from './fields.ts'
 
 /** Fields from which an app behind a proxy learns its own origin. They are in every key, and a refresh carries them. */
-const ORIGIN_FIELDS = [
+export const ORIGIN_FIELDS: readonly string[] = [
   'x-forwarded-host',
   'x-forwarded-proto',
   'x-forwarded-port',

@@ -50,7 +50,10 @@ export function carriedOf(names: readonly string[], request: RequestHead): Selec
  * members of a list and empty members are nothing (RFC 9110 §5.6.1), and language ranges have no case (RFC 4647 §2).
  */
 function selectingValue(request: RequestHead, name: string): string | null {
-  const value = requestValue(request, name)
+  return comparable(requestValue(request, name), name)
+}
+
+function comparable(value: string | null, name: string): string | null {
   // A quoted string may hold commas and spaces that count.
   if (value === null || value.includes('"')) return value
   const members = value.split(',').map((member) => member.trim())
@@ -68,6 +71,29 @@ export function isSelectedBy(selecting: Selecting, request: RequestHead): boolea
     if (selectingValue(request, selecting[i]!) !== selecting[i + 1]) return false
   }
   return true
+}
+
+/** The same for a request of which only the lines of its head have been looked at. */
+export function isSelectedByLines(selecting: Selecting, lines: FieldLines): boolean {
+  for (let i = 0; i < selecting.length; i += 2) {
+    const name = selecting[i]!
+    const value = onlyLine(lines, name)
+    // Several lines are combined by rules of their own: the whole request has to be looked at.
+    if (value === undefined || comparable(value, name) !== selecting[i + 1]) return false
+  }
+  return true
+}
+
+/** The value of a field that has one line, null where it has none, undefined where it has several. */
+function onlyLine(lines: FieldLines, name: string): string | null | undefined {
+  let found: string | null = null
+  for (let i = 0; i < lines.length; i += 2) {
+    const other = lines[i]!
+    if (other.length !== name.length || other.toLowerCase() !== name) continue
+    if (found !== null) return undefined
+    found = lines[i + 1]!
+  }
+  return found
 }
 
 /** The names of selecting headers. */

@@ -61,6 +61,10 @@ export class Background {
     this.#attached = target
   }
 
+  attachIfNone(target: RenderTarget): void {
+    this.#attached ??= target
+  }
+
   ticketOf(socket: object): Ticket | undefined {
     return this.#renderer.ticketOf(socket)
   }
@@ -68,6 +72,11 @@ export class Background {
   /** The server that took a visitor's request; its vhosts and outer listeners stay as they are. */
   targetOf(visit: Visit): RenderTarget | undefined {
     return (visit.req.socket as { server?: RenderTarget } | undefined)?.server ?? this.#attached
+  }
+
+  /** Whether a refresh of it is queued or running. */
+  isRefreshing(response: StoredResponse): boolean {
+    return this.#queue.has(response.variant)
   }
 
   /** Queues one refresh of a stale response, unless one is queued or the last has failed a moment ago. */
@@ -133,7 +142,8 @@ export class Background {
     if (!library.admits(response)) return
     const newer = library.hasStore ? await library.read(plan.key, headOf(request)) : undefined
     // Another process may have refreshed it while it waited here.
-    if (newer?.decide(plan, settings.now()) === 'fresh') return
+    const isNewer = newer !== undefined && newer.parts.receivedAt > response.parts.receivedAt
+    if (isNewer && newer.decide(plan, settings.now()) === 'fresh') return
     const flightKey = library.flightKey(plan.key.full, headOf(request))
     // Whoever comes when it may no longer be served stale waits for this render instead of making another.
     const flight = flights.get(flightKey) === undefined ? flights.lead(flightKey) : undefined

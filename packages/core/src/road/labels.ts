@@ -22,15 +22,18 @@ export class Labels {
     this.#backOff = backOff
   }
 
-  hit(passage: Passage, response: StoredResponse, now: number, isStale: boolean): Label {
+  hit(
+    { visit, rules }: Pick<Passage, 'visit' | 'rules'>,
+    response: StoredResponse,
+    now: number,
+    isStale: boolean,
+  ): Label {
     const ttl = Math.floor((response.freshness.freshUntil - now) / 1000)
     // A soft purge makes stale what had time left; RFC 9211 §2.4 wants that negative, too.
     const handling: Handling = { hit: true, ttl: isStale ? Math.min(ttl, -1) : ttl }
     return {
-      cacheStatus: this.#status(passage.visit.res, passage.rules, handling, response),
-      warnings: passage.rules.warning
-        ? [...this.#staleWarnings(response, isStale), ...guessWarnings(response, now)]
-        : [],
+      cacheStatus: this.#status(visit.res, rules, handling, response),
+      warnings: rules.warning ? [...this.#staleWarnings(response, isStale), ...guessWarnings(response, now)] : [],
     }
   }
 

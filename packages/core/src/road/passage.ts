@@ -3,7 +3,7 @@ import type { Demands } from '../policy/demands.ts'
 import { CONDITIONS } from '../policy/conditions.ts'
 import type { RequestHead } from '../policy/fields.ts'
 import type { RequestKey } from '../policy/key.ts'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 
 import { standingFields } from '../node/head.ts'
 import type { Visit } from '../node/visit.ts'
@@ -13,18 +13,43 @@ import type { Route } from './routes.ts'
 
 /** What the layers of one cache share about one response: the wire, who listens to it, and how far in the request has got. */
 export class Exchange {
+  /** As the innermost layer sees it. */
+  visit: Visit
   /** The layers that the request has really entered. */
   entered: Route
   /** The route by whose rules it is being answered. */
   route: Route
+  /** Captured in front of the app: no layer outside has anything of its own to add. */
+  isWhole: boolean
   /** Lets go of what an outer layer has begun, when an inner one takes over. */
   release: () => void = () => undefined
+  /** The request's headers, where it has not been in the app yet. */
+  readonly #asSent: IncomingHttpHeaders | undefined
   #wire: Wire | undefined
   #kept: Record<string, string | undefined> = {}
 
-  constructor(entered: Route, route: Route) {
+  constructor(visit: Visit, entered: Route, route: Route) {
+    this.visit = visit
+    this.isWhole = visit.isInFront === true
+    this.#asSent = this.isWhole ? { ...visit.req.headers } : undefined
     this.entered = entered
     this.route = route
+  }
+
+  /** Whether layers of the app have made another request of it than the one that came: its key is another, too. */
+  isChanged({ req, rewritten }: Visit): boolean {
+    const asSent = this.#asSent
+    if (asSent === undefined) return false
+    if (rewritten !== undefined) return true
+    const names = new Set([...Object.keys(asSent), ...Object.keys(req.headers)])
+    for (const name of CONDITIONS) names.delete(name)
+    return [...names].some((name) => String(asSent[name]) !== String(req.headers[name]))
+  }
+
+  /** From here on what stands on the response is this visitor's, though an outer layer listens already. */
+  standFrom(visit: Visit): void {
+    this.isWhole = false
+    if (this.#wire !== undefined) this.#wire.standing = standingOf(visit)
   }
 
   /** Listens to the response from where the outermost layer stands. */

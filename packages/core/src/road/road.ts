@@ -24,6 +24,7 @@ import { bypassReason } from '../policy/eligible.ts'
 import type { FieldLines, RequestHead } from '../policy/fields.ts'
 import { invalidatedGroups, invalidatedPaths, isUnsafe } from '../policy/invalidation.ts'
 import type { Head } from '../policy/storable.ts'
+import { reachedAt } from '../policy/freshness.ts'
 import { meets, readDemands } from '../policy/demands.ts'
 import { keyOf } from '../policy/key.ts'
 import { isSameQuery } from '../policy/selector.ts'
@@ -31,6 +32,7 @@ import { isSelectingTooLong } from '../policy/vary.ts'
 import { type Route, Routes, liesOver } from './routes.ts'
 import { Labels } from './labels.ts'
 import type { Services } from './services.ts'
+import { Shortcut } from './shortcut.ts'
 import type { Ticket } from './ticket.ts'
 
 /** What all captures may hold together where there are no copies in memory. */
@@ -50,6 +52,7 @@ export class Road {
   readonly #budget: Budget
   readonly #labels: Labels
   readonly #foreground: Foreground
+  readonly #shortcut: Shortcut
   #isClosed = false
 
   constructor(settings: Settings, base: RouteOptions) {
@@ -79,12 +82,23 @@ export class Road {
       AsyncLocalStorage.snapshot(),
     )
     this.#foreground = new Foreground(services, this.background)
+    this.#shortcut = new Shortcut(services, this.background)
   }
 
   /** Enters a layer of the cache. Never throws: whatever goes wrong in here, the app answers as if there were no cache. */
   enter(visit: Visit, layer: Route): Outcome | Promise<Outcome> {
     try {
       const outcome = this.#enter(visit, layer)
+      return typeof outcome === 'string' ? outcome : outcome.catch(() => 'proceed')
+    } catch {
+      return 'proceed'
+    }
+  }
+
+  /** Enters the layer in front of the whole app, where nobody has been asked yet who may see what. Never throws. */
+  enterFront(visit: Visit): Outcome | Promise<Outcome> {
+    try {
+      const outcome = this.#enterFront(visit)
       return typeof outcome === 'string' ? outcome : outcome.catch(() => 'proceed')
     } catch {
       return 'proceed'
@@ -109,16 +123,36 @@ export class Road {
     const ticket = this.background.ticketOf(visit.req.socket)
     if (ticket !== undefined) return this.#enterRender(ticket, visit, layer)
     if (isOnItsWay(visit.req.socket)) return 'proceed'
+    if (this.#shortcut.answers(visit, layer)) return 'answered'
     const request = requestHead(visit)
     const isCountable = isRetrieval(request)
-    const route = (isCountable ? this.routes.recorded(hostOf(request), pathOf(request)) : undefined) ?? layer
+    const route = (isCountable ? this.#recorded(request) : undefined) ?? layer
     if (isCountable) this.journal.noteRequest()
     return this.#travel(visit, request, route, layer, 0)
   }
 
+  /** What carries credentials goes in as if nothing stood here, and so does all that a route keeps for itself. */
+  #enterFront(visit: Visit): Outcome | Promise<Outcome> {
+    if (this.#isClosed || visit.res.destroyed) return 'proceed'
+    const { base } = this.routes
+    const ticket = this.background.ticketOf(visit.req.socket)
+    if (ticket !== undefined) return ticket.isForInside ? 'proceed' : this.#enterRender(ticket, visit, base)
+    if (isOnItsWay(visit.req.socket)) return 'proceed'
+    if (this.#shortcut.answers(visit, base)) return 'answered'
+    const request = requestHead(visit)
+    const route = (isRetrieval(request) ? this.#recorded(request) : undefined) ?? base
+    if (route.rules === false || !route.rules.inFront || identifies(request, route.rules)) return 'proceed'
+    if (isRetrieval(request)) this.journal.noteRequest()
+    return this.#travel(visit, request, route, base, 0)
+  }
+
+  #recorded(request: RequestHead): Route | undefined {
+    return this.routes.recorded(hostOf(request), pathOf(request))
+  }
+
   /** A follower sets out anew: the leader's response did not fit it, or another route was the right one. */
   #again({ visit, request, entered, round }: Passage): Outcome | Promise<Outcome> {
-    const route = this.routes.recorded(hostOf(request), pathOf(request)) ?? entered
+    const route = this.#recorded(request) ?? entered
     return this.#travel(visit, request, route, entered, round + 1)
   }
 
@@ -131,7 +165,9 @@ export class Road {
   /** An inner layer of the same cache takes the exchange over, unless the outer one has gone by its rules already. */
   #enterDeeper(exchange: Exchange, visit: Visit, layer: Route): Outcome | Promise<Outcome> {
     exchange.entered = this.routes.lay(exchange.entered, layer)
-    if (liesOver(exchange.route, exchange.entered)) return 'proceed'
+    const isChanged = exchange.isChanged(visit)
+    exchange.visit = visit
+    if (liesOver(exchange.route, exchange.entered) && !isChanged) return 'proceed'
     const { entered } = exchange
     exchange.release()
     exchange.release = () => undefined
@@ -139,6 +175,7 @@ export class Road {
     const request = requestHead(visit)
     // The layers of a POST say nothing about those of a GET.
     if (isRetrieval(request)) this.routes.record(hostOf(request), pathOf(request), entered)
+    if (isChanged || (entered.rules !== false && !entered.rules.inFront)) exchange.standFrom(visit)
     if (exchange.wire !== undefined) exchange.wire.tap = INERT
     if (this.background.ticketOf(visit.req.socket) !== undefined) return 'proceed'
     exchange.route = entered
@@ -149,7 +186,7 @@ export class Road {
   #enterRender(ticket: Ticket, visit: Visit, layer: Route): Outcome {
     ticket.reached = true
     arrive(visit.req.socket)
-    const exchange = new Exchange(layer, ticket.route)
+    const exchange = new Exchange(visit, layer, ticket.route)
     this.#exchanges.set(visit.res, exchange)
     if (!liesOver(ticket.route, layer)) {
       const request = requestHead(visit)
@@ -161,7 +198,7 @@ export class Road {
 
   /** A path is on record as opted out: whether it still is, the layers tell that the request enters until its head. */
   #checkRecord(visit: Visit, request: RequestHead, route: Route, entered: Route): void {
-    const exchange = new Exchange(entered, route)
+    const exchange = new Exchange(visit, entered, route)
     this.#exchanges.set(visit.res, exchange)
     const forgetIfWrong = (): FieldLines => {
       if (exchange.entered !== route) this.routes.forget(hostOf(request), pathOf(request))
@@ -214,6 +251,7 @@ export class Road {
   /** Is it stored? */
   #look(passage: Passage): Outcome | Promise<Outcome> {
     const held = this.#inMemory(passage)
+    if (isForInside(passage, held)) return 'proceed'
     if (held !== undefined && this.#use(passage, held)) return 'answered'
     if (!this.library.hasStore) return this.#foreground.render(passage, held, this.library.nextOrder())
     return this.#lookInStore(passage, held)
@@ -236,6 +274,7 @@ export class Road {
     if (visit.res.destroyed) return this.#foreground.leave(visit)
     // Something may have come into memory while the store was asked.
     const best = this.#inMemory(passage) ?? read ?? held
+    if (isForInside(passage, best)) return 'proceed'
     if (best !== undefined && this.#use(passage, best)) return 'answered'
     return this.#foreground.render(passage, best, lookedAt)
   }
@@ -254,7 +293,7 @@ export class Road {
     const label = this.#labels.hit(passage, response, now, decision !== 'fresh')
     serve(outletOf(visit.res), response, request, label, now)
     this.journal.note(decision === 'fresh' ? 'hit' : 'stale', () => this.library.describe(response))
-    if (decision === 'stale') this.background.refreshSoon(passage, response)
+    if (decision === 'stale' || isDueAhead(passage, response, now)) this.background.refreshSoon(passage, response)
     return true
   }
 
@@ -269,7 +308,7 @@ export class Road {
   }
 
   #bypass(visit: Visit, request: RequestHead, route: Route, entered: Route, rules: Rules, reason: string): Outcome {
-    const exchange = this.#exchanges.get(visit.res) ?? new Exchange(entered, route)
+    const exchange = this.#exchanges.get(visit.res) ?? new Exchange(visit, entered, route)
     this.#exchanges.set(visit.res, exchange)
     const handling: Handling = reason === 'method' ? { fwd: 'method' } : { fwd: 'bypass', detail: reason }
     // An HTTP/2 response has other methods; there is nothing on it to listen to.
@@ -299,10 +338,24 @@ export class Road {
   #exchangeOf({ visit, entered, route }: Passage): Exchange {
     const known = this.#exchanges.get(visit.res)
     if (known !== undefined) return known
-    const exchange = new Exchange(entered, route)
+    const exchange = new Exchange(visit, entered, route)
     this.#exchanges.set(visit.res, exchange)
     return exchange
   }
+}
+
+/** Whether a fresh response has lived so long that its route wants a new one. A refresh carries no Authorization. */
+const isDueAhead = ({ rules, authorized }: Passage, { freshness }: StoredResponse, now: number): boolean =>
+  rules.refreshAhead !== undefined && !authorized && now >= reachedAt(freshness, rules.refreshAhead)
+
+/** What was captured inside the app lacks what the layers outside the cache add for each visitor. */
+const isForInside = ({ visit }: Passage, response: StoredResponse | undefined): boolean =>
+  visit.isInFront === true && response !== undefined && !response.parts.isWhole
+
+/** Whether a request says whose it is, in whatever way its route may go by. */
+function identifies({ headers }: RequestHead, { cookies }: Rules): boolean {
+  if (headers.authorization !== undefined) return true
+  return typeof cookies === 'object' && 'key' in cookies && readCookies(cookies, headers.cookie).keyed !== ''
 }
 
 /** What lies under an equivalent key has not said itself that the two queries are the same, perhaps. */

@@ -55,9 +55,12 @@ export function startFill(
       budget,
       maxEntryBytes: settings.maxEntryBytes,
       now: settings.now,
-      route: () => rules.route ?? visit.route(),
+      route: () => rules.route ?? exchange.visit.route(),
+      isWhole: () => exchange.isWhole,
       tags: (head) => rules.tags?.(visit.req, head) ?? [],
       isRightRoute: () => {
+        // A layer in front of the app has made its key before the app could change the request.
+        if (exchange.isWhole && exchange.isChanged(visit)) return false
         if (exchange.entered === exchange.route) return true
         routes.record(key.host, key.path, exchange.entered)
         return false
@@ -103,6 +106,11 @@ export class Ticket {
         listener.onResult(result)
       },
     }
+  }
+
+  /** Whether it must come as far as the layers inside the app: there its key was made, or there alone it may be captured. */
+  get isForInside(): boolean {
+    return this.#plan.key.rewritten !== undefined || !this.#plan.rules.inFront
   }
 
   /** The request has arrived: its response is captured here. */

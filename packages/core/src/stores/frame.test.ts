@@ -28,6 +28,7 @@ const PARTS: StoredParts = {
   keepUntil: 9,
   isHeuristic: false,
   hasOwnEtag: true,
+  isWhole: true,
   epoch: 7,
 }
 
@@ -95,6 +96,7 @@ describe('a response', () => {
       keepUntil: time,
       isHeuristic: fc.boolean(),
       hasOwnEtag: fc.boolean(),
+      isWhole: fc.boolean(),
       epoch: fc.nat(),
     })
     fc.assert(
@@ -196,6 +198,7 @@ describe('what is broken is nothing', () => {
     keepUntil: [-1.5],
     isHeuristic: [true],
     hasOwnEtag: [true],
+    isWhole: [true],
     search: [undefined, 'x'],
     receivedAt: [-1.5],
     epoch: [-1.5],

@@ -104,11 +104,13 @@ function readResponse(head: Record<string, unknown>, body: Buffer, key: string):
     keepUntil,
     isHeuristic,
     hasOwnEtag,
+    isWhole,
   } = head
   if (bodyBytes !== body.length || !isStatus(status) || !isFieldLines(fields)) return undefined
   if (!isSelecting(selecting) || !isNumber(receivedAt) || !isNumber(epoch) || typeof authorized !== 'boolean') {
     return undefined
   }
+  if (typeof isWhole !== 'boolean') return undefined
   if (!isNumber(keepUntil) || typeof hasOwnEtag !== 'boolean' || typeof isHeuristic !== 'boolean') return undefined
   if (reason !== undefined && (typeof reason !== 'string' || !isFieldValue('reason', reason))) return undefined
   const times = readTimes(freshness)
@@ -129,6 +131,7 @@ function readResponse(head: Record<string, unknown>, body: Buffer, key: string):
     keepUntil,
     isHeuristic,
     hasOwnEtag,
+    isWhole,
     epoch,
   }
 }

@@ -34,7 +34,14 @@ const good = {
 
 test('a client is told by its shape', () => {
   expect(isRedisClient(new FakeClient())).toBe(true)
-  for (const other of [undefined, null, 5, {}, new EventEmitter(), Object.assign(new FakeClient(), { isReady: undefined })]) {
+  for (const other of [
+    undefined,
+    null,
+    5,
+    {},
+    new EventEmitter(),
+    Object.assign(new FakeClient(), { isReady: undefined }),
+  ]) {
     expect(isRedisClient(other)).toBe(false)
   }
 })
