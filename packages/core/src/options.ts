@@ -70,6 +70,8 @@ export interface RouteOptions {
   invalidateOnUnsafe?: boolean | undefined
   /** Whether a hit may be answered before the request reaches the app, where the cache stands in front of it (`cache.listener`). `false`: only behind the app's own middleware. Default: true. */
   inFront?: boolean | undefined
+  /** Whether what memory holds of compressible types is also made in br, zstd (where Node has it) and gzip, in the background and at high quality, and answered in the coding that a client accepts. Adds `Vary: Accept-Encoding` and tags of their own. Default: false. */
+  precompress?: boolean | undefined
   /** Spreads the lifetimes of what is stored together: each is shortened by a random part of this share of it (0.1: up to a tenth), so that not all expires at once. From 0 to 0.5. Default: 0. */
   jitter?: number | undefined
   /** The share of its lifetime after which a request for a fresh response triggers its refresh (0.9: in the last tenth), from 0.5 to below 1. Needs no stale window. Default: unset, never before it is stale. */

@@ -46,6 +46,7 @@ const ROUTE: Record<string, { right: unknown[]; wrong: unknown[] }> = {
   queryMethod: { right: [true, false], wrong: ['QUERY'] },
   invalidateOnUnsafe: { right: [true, false], wrong: [['POST']] },
   inFront: { right: [true, false], wrong: ['front'] },
+  precompress: { right: [true, false], wrong: ['br', ['br']] },
   jitter: { right: [0, 0.1, 0.5], wrong: [-0.1, 0.6, 1, NaN, '0.1'] },
   refreshAhead: { right: [0.5, 0.9], wrong: [0, 0.4, 1, 90, NaN, '0.9'] },
   route: { right: ['/x/:id'], wrong: ['', 5, /x/] },
@@ -125,7 +126,7 @@ describe('an option', () => {
 })
 
 describe('what is unknown', () => {
-  test.each(['maxage', 'ttl', 'max-age', 'precompress', 'hook', 'cache', 'constructor', 'toString', '__proto__'])(
+  test.each(['maxage', 'ttl', 'max-age', 'hook', 'cache', 'constructor', 'toString', '__proto__'])(
     'throws: %s',
     (name) => {
       const options: unknown = JSON.parse(`{"${name}":1}`)
@@ -244,6 +245,7 @@ describe('the rules of a route', () => {
       noVarySearch: false,
       queryMethod: false,
       inFront: true,
+      precompress: false,
       jitter: 0,
       refreshAhead: undefined,
     })

@@ -55,6 +55,7 @@ export interface Rules {
   readonly noVarySearch: boolean
   readonly queryMethod: boolean
   readonly inFront: boolean
+  readonly precompress: boolean
   readonly jitter: number
   readonly refreshAhead: number | undefined
 }
@@ -112,6 +113,7 @@ const ROUTE_CHECKS: Record<keyof RouteOptions, Check> = {
   noVarySearch: boolean,
   queryMethod: boolean,
   inFront: boolean,
+  precompress: boolean,
   jitter: check((value) => isShare(value) && value <= 0.5, 'a share of the lifetime from 0 to 0.5'),
   refreshAhead: check((value) => isShare(value) && value >= 0.5, 'a share of the lifetime from 0.5 to below 1'),
   route: check((value) => typeof value === 'string' && value !== '', 'a route name'),
@@ -205,6 +207,7 @@ export function resolveRules(layers: readonly RouteOptions[]): Rules {
     noVarySearch: options.noVarySearch ?? false,
     queryMethod: options.queryMethod ?? false,
     inFront: options.inFront ?? true,
+    precompress: options.precompress ?? false,
     jitter: options.jitter ?? 0,
     refreshAhead: options.refreshAhead,
   }

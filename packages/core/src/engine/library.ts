@@ -7,6 +7,7 @@ import { type ReadSelector, selects } from '../policy/selector.ts'
 import { namesOf, selectingOf } from '../policy/vary.ts'
 import { type FOREIGN, decodeFrame, encodeIndex, encodeResponse, isVaryIndex } from '../stores/frame.ts'
 import { isKeyv, keyvStore } from '../stores/keyv-store.ts'
+import { Encoder } from './encoder.ts'
 import type { Written } from './flights.ts'
 import { GuardedStore } from './guarded-store.ts'
 import type { Journal } from './journal.ts'
@@ -41,6 +42,7 @@ export class Library {
   readonly #order = new Order()
   readonly #searchRules = recordsOf<SearchRule>()
   readonly #writes = new Set<Promise<unknown>>()
+  readonly #encoder = new Encoder()
   readonly #readTimeoutMs: number
   #moment = 0
 
@@ -129,19 +131,19 @@ export class Library {
   }
 
   /** Reads the store. Resolves with undefined for all that is not there, broken, purged or out of reach. */
-  async read(key: RequestKey, request: RequestHead): Promise<StoredResponse | undefined> {
+  async read(key: RequestKey, request: RequestHead, precompress = false): Promise<StoredResponse | undefined> {
     const store = this.#store
     if (store === undefined) return undefined
     const order = this.nextOrder()
     try {
       const stored = await this.#fetch(store, key.full, key)
       if (stored === undefined) return undefined
-      if (!isVaryIndex(stored)) return this.#adopt(new StoredResponse(stored, order), request)
+      if (!isVaryIndex(stored)) return this.#adopt(new StoredResponse(stored, order, precompress), request)
       for (const names of stored.names.toReversed()) this.#varyLists.note(key.full, names)
       for (const names of stored.names) {
         const found = await this.#fetch(store, variantKey(key.full, selectingOf(names, request)), key)
         if (found === undefined || isVaryIndex(found)) continue
-        return this.#adopt(new StoredResponse(found, order), request)
+        return this.#adopt(new StoredResponse(found, order, precompress), request)
       }
     } catch {
       // Counted where it happened; for a visitor a store that is out of reach is an empty one.
@@ -160,6 +162,7 @@ export class Library {
     this.#varyLists.note(response.parts.key, namesOf(response.parts.selecting))
     this.#journal.note('store', () => this.describe(response))
     response.written = this.#write(response)
+    this.#encode(response)
     return { written: response.written }
   }
 
@@ -242,14 +245,15 @@ export class Library {
 
   /** Resolves when no write is under way. */
   async idle(): Promise<void> {
-    while (this.#writes.size > 0) await Promise.all(this.#writes)
+    while (!this.isIdle) await Promise.all([...this.#writes, this.#encoder.idle()])
   }
 
   get isIdle(): boolean {
-    return this.#writes.size === 0
+    return this.#writes.size === 0 && this.#encoder.isIdle
   }
 
   async close(): Promise<void> {
+    this.#encoder.close()
     this.memory.clear()
     await this.#store?.close()
   }
@@ -270,7 +274,15 @@ export class Library {
     const held = this.inMemory(response.parts.key, request)
     if (held !== undefined && held.parts.receivedAt >= response.parts.receivedAt) return held
     this.memory.put(response)
+    this.#encode(response)
     return response
+  }
+
+  /** Makes the content codings that a route wants of what memory holds. */
+  #encode(response: StoredResponse): void {
+    if (!response.isEncodable || !this.memory.isOn) return
+    const isHeld = (): boolean => this.memory.has(response) && this.admits(response)
+    this.#encoder.add(response, isHeld, () => this.memory.resize(response))
   }
 
   #write(response: StoredResponse): Promise<void> {

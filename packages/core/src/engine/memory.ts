@@ -65,6 +65,17 @@ export class Memory {
     return true
   }
 
+  has(response: StoredResponse): boolean {
+    return this.#entries?.peek(response.parts.key)?.includes(response) === true
+  }
+
+  /** It has grown. */
+  resize(response: StoredResponse): void {
+    const { key } = response.parts
+    const variants = this.variants(key)
+    if (variants.includes(response)) this.#set(key, variants)
+  }
+
   remove(response: StoredResponse): void {
     const { key } = response.parts
     const variants = this.variants(key)

@@ -196,8 +196,8 @@ describe('its fields', () => {
 })
 
 test('it goes out with its length, unless it can have none', () => {
-  expect(make({ body: 'äx', options: { etag: false } }).preparedFields).toEqual([...DATE, 'Content-Length', '3'])
-  expect(make({ status: 204, body: '' }).preparedFields).toEqual(DATE)
+  expect(make({ body: 'äx', options: { etag: false } }).identity.fields).toEqual([...DATE, 'Content-Length', '3'])
+  expect(make({ status: 204, body: '' }).identity.fields).toEqual(DATE)
   expect([200, 204, 304, 404].map(hasNoContent)).toEqual([false, true, true, false])
 })
 
@@ -215,7 +215,7 @@ describe('what caches before the app have said', () => {
     [200, [...DATE, 'Content-Length', '1']],
     [204, DATE],
   ])('does not go out beside it: %d', (status, sent) => {
-    expect(make({ status, fields, options: { etag: false } }).preparedFields).toEqual(sent)
+    expect(make({ status, fields, options: { etag: false } }).identity.fields).toEqual(sent)
   })
 })
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 
 import type { Rules } from '../settings.ts'
+import { type Coding, acceptedCodings, isEncodable, varyingByEncoding } from '../policy/content-coding.ts'
 import { type Decision, decide } from '../policy/decide.ts'
 import { type FieldLines, type RequestHead, unstoredFields, valueOf, withoutField } from '../policy/fields.ts'
 import { type Freshness, shortened } from '../policy/freshness.ts'
@@ -11,6 +12,7 @@ import type { Place } from '../policy/selector.ts'
 import { type Head, type Storable, hasValidator } from '../policy/storable.ts'
 import { tagsOf } from '../policy/tags.ts'
 import { type Selecting, isSelectedBy, selectingOf } from '../policy/vary.ts'
+import { Representation, compact } from './representation.ts'
 
 /** What is written to a store and read from it: all that another process needs. */
 export interface StoredParts {
@@ -56,11 +58,8 @@ export interface RenderContext {
 /** All of it but the body, of which memory has a form of its own. */
 export type StoredHead = Omit<StoredParts, 'body'>
 
-/**
- * Up to this size a body is kept as a latin1 string: it leaves in one write together with its head, and has no Buffer
- * around it. Above, writing it would cost more than that saves.
- */
-const MAX_TEXT_BYTES = 8 * 1024
+/** Ways to accept that are remembered for a response. */
+const MAX_CHOICES = 20
 
 /** Bytes that an entry costs beside its body, head and key. */
 const ENTRY_OVERHEAD_BYTES = 600
@@ -68,10 +67,12 @@ const ENTRY_OVERHEAD_BYTES = 600
 /** A stored response, and what this process has learned about it since. */
 export class StoredResponse {
   readonly parts: StoredHead
-  /** The body as it goes out. */
-  readonly body: string | Buffer
+  /** As the app has made it. */
+  readonly identity: Representation
   readonly order: number
-  readonly size: number
+  /** Whether it is to be had in content codings. */
+  readonly isEncodable: boolean
+  size: number
   hits = 0
   /** Settles when it is in the store; never rejects. */
   written: Promise<void> = Promise.resolve()
@@ -80,17 +81,22 @@ export class StoredResponse {
   #freshness: Freshness
   /** The generation of purges against which it has been checked. */
   checkedAgainst = -1
-  #preparedFields: string[] | undefined
   #storeKey: string | undefined
   #variant: string | undefined
-  #reusedFields: string[] | undefined
+  #encoded: Map<Coding, Representation> | undefined
+  /** What clients have been given by what they accept: browsers say so in a handful of ways. */
+  #chosen: Map<string, Representation> | undefined
 
-  constructor({ body, ...parts }: StoredParts, order: number) {
+  /** `precompress`: whether its route wants it in content codings. */
+  constructor({ body, ...parts }: StoredParts, order: number, precompress = false) {
     this.parts = parts
-    this.body = body.length > MAX_TEXT_BYTES ? body : body.toString('latin1')
     this.order = order
     this.#freshness = parts.freshness
-    const { fields, key, selecting, place } = parts
+    const { fields, key, selecting, place, status } = parts
+    this.isEncodable = precompress && isEncodable(status, fields, body.length)
+    const sent = withoutField(this.isEncodable ? varyingByEncoding(fields) : fields, 'cache-status')
+    if (!hasNoContent(status)) sent.push('Content-Length', String(body.length))
+    this.identity = new Representation(sent, compact(body))
     const text = lengthOf(fields) + lengthOf(selecting) + lengthOf(place.tags) + lengthOf(place.hosts)
     this.size = ENTRY_OVERHEAD_BYTES + body.length + text + key.length + place.path.length + place.query.length
   }
@@ -106,7 +112,28 @@ export class StoredResponse {
   }
 
   get bytes(): Buffer {
-    return typeof this.body === 'string' ? Buffer.from(this.body, 'latin1') : this.body
+    const { body } = this.identity
+    return typeof body === 'string' ? Buffer.from(body, 'latin1') : body
+  }
+
+  /** Adds a form of it. */
+  represent(coding: Coding, representation: Representation): void {
+    this.#encoded ??= new Map()
+    this.#encoded.set(coding, representation)
+    this.#chosen = new Map()
+    this.size += representation.body.length + lengthOf(representation.fields)
+  }
+
+  /** The form that suits a client best. */
+  representationFor(acceptEncoding: string | null | undefined): Representation {
+    if (this.#encoded === undefined || this.#chosen === undefined || typeof acceptEncoding !== 'string')
+      return this.identity
+    const known = this.#chosen.get(acceptEncoding)
+    if (known !== undefined) return known
+    const [best] = acceptedCodings(acceptEncoding, [...this.#encoded.keys()])
+    const chosen = (best === undefined ? undefined : this.#encoded.get(best)) ?? this.identity
+    if (this.#chosen.size < MAX_CHOICES) this.#chosen.set(acceptEncoding, chosen)
+    return chosen
   }
 
   get fields(): FieldLines {
@@ -141,24 +168,6 @@ export class StoredResponse {
   get variant(): string {
     this.#variant ??= variantKey(this.parts.key, this.parts.selecting)
     return this.#variant
-  }
-
-  /**
-   * Its fields with places for Age and Cache-Status at the end. `writeHead` reads an array before it returns, so one for
-   * all answers will do.
-   */
-  get reusedFields(): string[] {
-    this.#reusedFields ??= [...this.preparedFields, 'Age', '', 'Cache-Status', '']
-    return this.#reusedFields
-  }
-
-  /** Its fields with their Content-Length, as they go out each time. */
-  get preparedFields(): readonly string[] {
-    const { fields, status } = this.parts
-    this.#preparedFields ??= hasNoContent(status)
-      ? withoutField(fields, 'cache-status')
-      : [...withoutField(fields, 'cache-status'), 'Content-Length', String(this.body.length)]
-    return this.#preparedFields
   }
 
   /** What caches before the app have said of this response; ours is appended to it. */
@@ -221,6 +230,7 @@ export function storedResponse(
       epoch: context.epoch,
     },
     context.order,
+    rules.precompress,
   )
 }
 

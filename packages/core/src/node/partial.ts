@@ -29,7 +29,7 @@ export function partialOf({ parts, bytes: body }: StoredResponse, ranges: readon
   return { fields: ['Content-Type', `multipart/byteranges; boundary=${boundary}`, ...lengthOf(whole)], body: whole }
 }
 
-export function unsatisfiable({ body }: StoredResponse): Partial {
+export function unsatisfiable({ identity: { body } }: StoredResponse): Partial {
   return { fields: ['Content-Range', `bytes */${body.length}`, 'Content-Length', '0'], body: undefined }
 }
 

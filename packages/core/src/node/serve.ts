@@ -17,11 +17,12 @@ export interface Label {
 
 /** Sends a stored response: to a HEAD without its body, as 304 to a client that has it already. */
 export function serve(outlet: Outlet, response: StoredResponse, request: RequestHead, label: Label, now: number): void {
-  const { status, reason, fields } = response.parts
+  const { status, reason } = response.parts
   response.hits += 1
-  const changing = ['Age', String(currentAge(response.parts.freshness, now)), ...labelFields(label)]
-  if (status === 200 && isNotModified(fields, request.headers, now)) {
-    outlet.writeHead(304, 'Not Modified', [...withoutContentFields(response.preparedFields), ...changing])
+  const changing = ['Age', ageOf(response, now), ...labelFields(label)]
+  const representation = response.representationFor(request.headers['accept-encoding'])
+  if (status === 200 && isNotModified(representation.fields, request.headers, now)) {
+    outlet.writeHead(304, 'Not Modified', [...withoutContentFields(representation.fields), ...changing])
     outlet.end()
     return
   }
@@ -29,46 +30,54 @@ export function serve(outlet: Outlet, response: StoredResponse, request: Request
   if (partial !== undefined) {
     const partialStatus = partial.body === undefined ? 416 : 206
     const replaced = new Set(partial.fields.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase()))
-    const kept = without(response.preparedFields, replaced)
+    const kept = without(response.identity.fields, replaced)
     outlet.writeHead(partialStatus, STATUS_CODES[partialStatus]!, [...kept, ...partial.fields, ...changing])
     outlet.end(partial.body)
     return
   }
-  outlet.writeHead(status, reason ?? STATUS_CODES[status] ?? '', [...response.preparedFields, ...changing])
+  outlet.writeHead(status, reason ?? STATUS_CODES[status] ?? '', [...representation.fields, ...changing])
   if (request.method === 'HEAD' || hasNoContent(status)) outlet.end()
-  else outlet.end(response.body)
+  else outlet.end(representation.body)
 }
 
 /**
  * Sends a whole stored response in answer to a plain GET: one head, one write. Nothing is made for it but the fields that
  * change from answer to answer.
  */
-export function serveWhole(res: ServerResponse, response: StoredResponse, label: Label, now: number): void {
-  const { status, reason, freshness } = response.parts
-  const age = String(currentAge(freshness, now))
+export function serveWhole(
+  res: ServerResponse,
+  response: StoredResponse,
+  acceptEncoding: string | null,
+  label: Label,
+  now: number,
+): void {
+  const { status, reason } = response.parts
+  const representation = response.representationFor(acceptEncoding)
   response.hits += 1
   let fields: string[]
   if (label.warnings.length === 0 && label.cacheStatus !== undefined) {
-    fields = response.reusedFields
-    fields[fields.length - 3] = age
+    fields = representation.reusedFields
+    fields[fields.length - 3] = ageOf(response, now)
     fields[fields.length - 1] = label.cacheStatus
   } else {
-    fields = [...response.preparedFields, 'Age', age, ...labelFields(label)]
+    fields = [...representation.fields, 'Age', ageOf(response, now), ...labelFields(label)]
   }
   if (reason === undefined) res.writeHead(status, fields)
   else res.writeHead(status, reason, fields)
-  const { body } = response
+  const { body } = representation
   if (hasNoContent(status)) res.end()
   else if (typeof body === 'string') res.end(body, 'latin1')
   else res.end(body)
 }
 
+const ageOf = ({ parts }: StoredResponse, now: number): string => String(currentAge(parts.freshness, now))
+
 /** What a client that asks for ranges gets of a stored 200; undefined: all of it. Only GET knows ranges (RFC 9110 §14.2). */
 function partialFor(response: StoredResponse, request: RequestHead, now: number): Partial | undefined {
   const { range } = request.headers
   if (range === undefined || request.method !== 'GET') return undefined
-  if (!ifRangeHolds(request.headers, response.parts.fields, now)) return undefined
-  const ranges = readRanges(range, response.body.length)
+  if (!ifRangeHolds(request.headers, response.identity.fields, now)) return undefined
+  const ranges = readRanges(range, response.identity.body.length)
   if (ranges === undefined) return undefined
   return ranges === 'unsatisfiable' ? unsatisfiable(response) : partialOf(response, ranges)
 }

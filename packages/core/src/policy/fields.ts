@@ -48,6 +48,18 @@ export function valueOf(fields: FieldLines, name: string): string | undefined {
   return values.length === 0 ? undefined : values.join(', ')
 }
 
+/** The value of a field that has one line (`name` is lower-case), null where it has none, undefined where it has several. */
+export function onlyLine(lines: FieldLines, name: string): string | null | undefined {
+  let found: string | null = null
+  for (let i = 0; i < lines.length; i += 2) {
+    const other = lines[i]!
+    if (other.length !== name.length || other.toLowerCase() !== name) continue
+    if (found !== null) return undefined
+    found = lines[i + 1]!
+  }
+  return found
+}
+
 /** Of these, Node keeps only the first line in `headers`; a handler that reads `rawHeaders` sees them all. */
 const KEPT_ONCE = new Set([
   'user-agent',

@@ -26,8 +26,8 @@ const ALWAYS = [
 const MAX_NAMES = 500
 
 /**
- * Which fields of a request matter to a route. A request without any of these is plain: its key is its scheme, Host, path
- * and query, and it takes whatever is fresh.
+ * Which fields of a request matter to a route that keys no headers (its option `vary` is empty). A request without any of
+ * these is plain: its key is its scheme, Host, path and query, and it takes whatever is fresh.
  */
 export class PlainFields {
   readonly #telling: ReadonlySet<string>
@@ -37,7 +37,6 @@ export class PlainFields {
     this.#telling = new Set([
       ...ALWAYS,
       ...rules.credentials,
-      ...rules.vary,
       ...(rules.cookies === 'ignore' ? [] : ['cookie']),
       ...(rules.requestCacheControl ? ['cache-control', 'pragma'] : []),
     ])

@@ -1,5 +1,5 @@
 import type { Rules } from '../settings.ts'
-import { type FieldLines, type RequestHead, requestValue, valuesOf } from './fields.ts'
+import { type FieldLines, type RequestHead, onlyLine, requestValue, valuesOf } from './fields.ts'
 
 /** Selecting headers of a stored response (RFC 9111 §4.1): name, value, name, value; null where it was absent. */
 export type Selecting = readonly (string | null)[]
@@ -82,18 +82,6 @@ export function isSelectedByLines(selecting: Selecting, lines: FieldLines): bool
     if (value === undefined || comparable(value, name) !== selecting[i + 1]) return false
   }
   return true
-}
-
-/** The value of a field that has one line, null where it has none, undefined where it has several. */
-function onlyLine(lines: FieldLines, name: string): string | null | undefined {
-  let found: string | null = null
-  for (let i = 0; i < lines.length; i += 2) {
-    const other = lines[i]!
-    if (other.length !== name.length || other.toLowerCase() !== name) continue
-    if (found !== null) return undefined
-    found = lines[i + 1]!
-  }
-  return found
 }
 
 /** The names of selecting headers. */

@@ -140,7 +140,7 @@ export class Background {
     const { library, flights, settings } = this.#services
     // Purged while it waited here: its validators must not bring it back.
     if (!library.admits(response)) return
-    const newer = library.hasStore ? await library.read(plan.key, headOf(request)) : undefined
+    const newer = library.hasStore ? await library.read(plan.key, headOf(request), plan.rules.precompress) : undefined
     // Another process may have refreshed it while it waited here.
     const isNewer = newer !== undefined && newer.parts.receivedAt > response.parts.receivedAt
     if (isNewer && newer.decide(plan, settings.now()) === 'fresh') return

@@ -12,11 +12,13 @@ import type { Outcome, Visit } from '../node/visit.ts'
 import { type HeadPlan, INERT } from '../node/tap.ts'
 import type { Passage } from './passage.ts'
 import type { Handling } from '../policy/cache-status.ts'
+import { isEncodable, varyWithEncoding } from '../policy/content-coding.ts'
 import { isNotModified } from '../policy/conditions.ts'
 import { meets } from '../policy/demands.ts'
-import type { RequestHead } from '../policy/fields.ts'
+import { type RequestHead, valueOf } from '../policy/fields.ts'
 import type { Freshness } from '../policy/freshness.ts'
-import { isFailure, mayStandInFor } from '../policy/storable.ts'
+import { type Head, isFailure, mayStandInFor } from '../policy/storable.ts'
+import type { Rules } from '../settings.ts'
 import type { Led, Miss } from './miss.ts'
 import type { Services } from './services.ts'
 import { begin, startFill } from './ticket.ts'
@@ -44,6 +46,14 @@ const hasConditions = (conditions: Readonly<Record<string, string | undefined>>)
 /** Whether anybody but the visitor for whom it was rendered may be served it. */
 const canBeShared = ({ freshUntil, staleUntil }: Freshness, now: number): boolean =>
   Math.max(freshUntil, staleUntil) > now
+
+/** What will be had in several codings says so from the first answer on. */
+function varyOf({ status, fields }: Head, verdict: object, { precompress }: Rules): string[] {
+  if (!precompress || 'reason' in verdict) return []
+  const bytes = Number(valueOf(fields, 'content-length') ?? Infinity)
+  const vary = isEncodable(status, fields, bytes) ? varyWithEncoding(valueOf(fields, 'vary')) : undefined
+  return vary === undefined ? [] : ['Vary', vary]
+}
 
 const lead = (flights: Flights, key: string): Led => ({ key, flight: flights.lead(key) })
 
@@ -220,7 +230,7 @@ export class Foreground {
         }
         const handling: Handling =
           'reason' in verdict ? { fwd: miss.fwd, detail: verdict.reason } : { fwd: miss.fwd, stored: true }
-        const fields = this.answers.label(miss, head, handling)
+        const fields = [...this.answers.label(miss, head, handling), ...varyOf(head, verdict, passage.rules)]
         const isKnown = head.status === 200 && isNotModified(head.fields, exchange.conditions, settings.now())
         return { kind: isKnown ? 'not-modified' : 'pass', fields }
       },

@@ -268,9 +268,9 @@ export class Road {
     const { visit, key, request, rules } = passage
     const lookedAt = this.library.nextOrder()
     const equivalent = rules.noVarySearch ? this.library.equivalent(key) : key
-    const found = await this.library.read(equivalent, request)
+    const found = await this.library.read(equivalent, request, rules.precompress)
     const isFound = equivalent === key || answersQuery(found, key.query)
-    const read = isFound ? found : await this.library.read(key, request)
+    const read = isFound ? found : await this.library.read(key, request, rules.precompress)
     if (visit.res.destroyed) return this.#foreground.leave(visit)
     // Something may have come into memory while the store was asked.
     const best = this.#inMemory(passage) ?? read ?? held

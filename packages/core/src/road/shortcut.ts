@@ -3,6 +3,7 @@ import { isLayered } from '../node/outlet.ts'
 import { serveWhole } from '../node/serve.ts'
 import type { Visit } from '../node/visit.ts'
 import { MAX_TARGET_LENGTH } from '../policy/eligible.ts'
+import { onlyLine } from '../policy/fields.ts'
 import { reachedAt } from '../policy/freshness.ts'
 import { plainKey } from '../policy/key.ts'
 import { PlainFields } from '../policy/plain.ts'
@@ -41,12 +42,12 @@ export class Shortcut {
     const { library, journal, labels, settings } = this.#services
     if (library.memory.entries === 0 || library.catchingUp !== undefined || isLayered(res)) return false
 
-    const host = hostOf(req.rawHeaders)
-    if (host === undefined) return false
+    const host = onlyLine(req.rawHeaders, 'host')
+    if (typeof host !== 'string') return false
     const mark = target.indexOf('?')
     const path = mark === -1 ? target : target.slice(0, mark)
     const { rules } = this.#services.routes.recorded(host, path) ?? layer
-    if (rules === false || rules.skip !== undefined || rules.noVarySearch) return false
+    if (rules === false || rules.skip !== undefined || rules.noVarySearch || rules.vary.length > 0) return false
     if (visit.isInFront === true && !rules.inFront) return false
     if (!this.#isPlain(req.rawHeaders, rules)) return false
 
@@ -58,10 +59,13 @@ export class Shortcut {
     if (decision !== 'fresh' && decision !== 'stale') return false
     const isDue = decision === 'stale' || isDueAhead(response, rules, now)
     if (isDue && !this.#background.isRefreshing(response)) return false
+    const acceptEncoding = response.isEncodable ? onlyLine(req.rawHeaders, 'accept-encoding') : null
+    if (acceptEncoding === undefined) return false
 
     journal.noteRequest()
     visit.take()
-    serveWhole(res, response, labels.hit({ visit, rules }, response, now, decision === 'stale'), now)
+    const label = labels.hit({ visit, rules }, response, now, decision === 'stale')
+    serveWhole(res, response, acceptEncoding, label, now)
     journal.note(decision === 'fresh' ? 'hit' : 'stale', () => library.describe(response))
     return true
   }
@@ -91,15 +95,3 @@ const NOBODY = { authorized: false }
 
 const isDueAhead = ({ freshness }: StoredResponse, { refreshAhead }: Rules, now: number): boolean =>
   refreshAhead !== undefined && now >= reachedAt(freshness, refreshAhead)
-
-/** The value of the only Host line. */
-function hostOf(lines: readonly string[]): string | undefined {
-  let host: string | undefined
-  for (let i = 0; i < lines.length; i += 2) {
-    const name = lines[i]!
-    if (name.length !== 4 || name.toLowerCase() !== 'host') continue
-    if (host !== undefined) return undefined
-    host = lines[i + 1]!
-  }
-  return host
-}

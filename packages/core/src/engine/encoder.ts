@@ -1,0 +1,86 @@
+import { promisify } from 'node:util'
+import * as zlib from 'node:zlib'
+import PQueue from 'p-queue'
+
+import { CODINGS, type Coding, encodedFields } from '../policy/content-coding.ts'
+import { Representation, compact } from './representation.ts'
+import type { StoredResponse } from './stored-response.ts'
+
+/** Responses that wait; more are left as they are, until somebody asks for them again. */
+const QUEUE_LIMIT = 1000
+/** Brotli at its best takes a second for a megabyte: above this it does a little less. */
+const BEST_BYTES = 256 * 1024
+
+type Compress = (body: Buffer) => Promise<Buffer>
+
+/** Makes the content codings of stored responses, one after the other, in the thread pool: no visitor waits for one. */
+export class Encoder {
+  readonly #queue = new PQueue({ concurrency: 1 })
+  readonly #waiting = new WeakSet<StoredResponse>()
+  #isClosed = false
+
+  /** `onMade` hears of each form that a response has got. */
+  add(response: StoredResponse, isWanted: () => boolean, onMade: () => void): void {
+    if (this.#isClosed || this.#waiting.has(response) || this.#queue.size >= QUEUE_LIMIT) return
+    this.#waiting.add(response)
+    this.#queue.add(() => encode(response, isWanted, onMade)).catch(() => undefined)
+  }
+
+  get isIdle(): boolean {
+    return this.#queue.size + this.#queue.pending === 0
+  }
+
+  async idle(): Promise<void> {
+    await this.#queue.onIdle()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#queue.clear()
+  }
+}
+
+async function encode(response: StoredResponse, isWanted: () => boolean, onMade: () => void): Promise<void> {
+  const { bytes } = response
+  for (const coding of CODINGS) {
+    const compress = COMPRESSORS[coding]
+    // It may have been replaced, purged or evicted while it waited.
+    if (compress === undefined || !isWanted()) continue
+    const encoded = await compress(bytes)
+    // A form that saves nothing is not worth its memory.
+    if (encoded.length > bytes.length * 0.95 || !isWanted()) continue
+    const fields = encodedFields(response.identity.fields, coding, encoded.length)
+    response.represent(coding, new Representation(fields, compact(exact(encoded))))
+    onMade()
+  }
+}
+
+const { constants } = zlib
+
+const brotli = promisify(zlib.brotliCompress)
+const gzip = promisify(zlib.gzip)
+
+const COMPRESSORS: Readonly<Record<Coding, Compress | undefined>> = {
+  br: (body) =>
+    brotli(body, {
+      params: {
+        [constants.BROTLI_PARAM_QUALITY]: body.length > BEST_BYTES ? 9 : 11,
+        [constants.BROTLI_PARAM_SIZE_HINT]: body.length,
+      },
+    }),
+  // Node has it from 22.15 on.
+  zstd: 'zstdCompress' in zlib ? (body) => zstd(body) : undefined,
+  gzip: (body) => gzip(body, { level: 9 }),
+}
+
+function zstd(body: Buffer): Promise<Buffer> {
+  const params = { [constants.ZSTD_c_compressionLevel]: 19 }
+  return promisify(zlib.zstdCompress)(body, { params })
+}
+
+/** A result may lie in a larger block of memory, which it would hold. */
+function exact(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return copy
+}

@@ -1,0 +1,34 @@
+import type { FieldLines } from '../policy/fields.ts'
+
+/**
+ * Up to this size a body is kept as a latin1 string: it leaves in one write together with its head, and has no Buffer
+ * around it. Above, writing it would cost more than that saves.
+ */
+const MAX_TEXT_BYTES = 8 * 1024
+
+/** One form of a stored response as it goes out: as the app has made it, or in a content coding. */
+export class Representation {
+  /** With Content-Length, where there is content. */
+  readonly fields: FieldLines
+  readonly body: string | Buffer
+  #reusedFields: string[] | undefined
+
+  constructor(fields: FieldLines, body: string | Buffer) {
+    this.fields = fields
+    this.body = body
+  }
+
+  /**
+   * Its fields with places for Age and Cache-Status at the end. `writeHead` reads an array before it returns, so one for
+   * all answers will do.
+   */
+  get reusedFields(): string[] {
+    this.#reusedFields ??= [...this.fields, 'Age', '', 'Cache-Status', '']
+    return this.#reusedFields
+  }
+}
+
+/** A body as memory keeps it. */
+export function compact(body: Buffer): string | Buffer {
+  return body.length > MAX_TEXT_BYTES ? body : body.toString('latin1')
+}

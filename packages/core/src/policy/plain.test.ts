@@ -1,0 +1,80 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { request } from '../../../../test/support/unit.ts'
+import type { RouteOptions } from '../options.ts'
+import { resolveRules } from '../settings.ts'
+import { bypassReason } from './eligible.ts'
+import { CONDITIONS } from './conditions.ts'
+import { keyOf, plainKey } from './key.ts'
+import { PlainFields } from './plain.ts'
+import { keyedQuery } from './query.ts'
+
+const NAMES = [
+  'Accept',
+  'accept-encoding',
+  'Accept-Language',
+  'Authorization',
+  'Cache-Control',
+  'Connection',
+  'Content-Length',
+  'Cookie',
+  'Forwarded',
+  'If-Match',
+  'If-Modified-Since',
+  'If-None-Match',
+  'If-Range',
+  'If-Unmodified-Since',
+  'Pragma',
+  'Range',
+  'Transfer-Encoding',
+  'Upgrade',
+  'User-Agent',
+  'X-API-Key',
+  'X-Forwarded-For',
+  'X-Forwarded-Host',
+  'X-Forwarded-Proto',
+  'X-HTTP-Method-Override',
+  'X-Original-URL',
+  'X-Plan',
+  '__proto__',
+]
+const OPTIONS: RouteOptions[] = [
+  {},
+  { credentials: ['X-Own-Token'] },
+  { cookies: 'ignore', query: { ignore: ['utm'] } },
+  { cookies: { key: ['plan'] }, query: ['a', 'b'] },
+  { cookies: { bypass: ['sid'] }, query: false, requestCacheControl: true },
+]
+
+test('the key of a plain request is the key that every way gives it, and nothing keeps it from the cache', () => {
+  const names = fc.uniqueArray(fc.constantFrom(...NAMES, 'X-Own-Token'), { maxLength: 6 })
+  const target = fc.tuple(fc.constantFrom('/', '/a', '//b', '/%2e'), fc.constantFrom('', '?', '?a=1', '?b=2&a=1&utm=3'))
+  let plain = 0
+  fc.assert(
+    fc.property(names, target, fc.constantFrom(...OPTIONS), (fields, [path, query], options) => {
+      const rules = resolveRules([options])
+      const telling = new PlainFields(rules)
+      if (!fields.every((name) => telling.telling(name) !== 'much')) return
+      plain += 1
+      const headers: Record<string, string> = { host: 'a.test' }
+      for (const name of fields) headers[name.toLowerCase()] = '1'
+      const asked = request(headers, { target: path + query })
+      expect(bypassReason(asked, rules)).toBeUndefined()
+      expect(plainKey('a.test', path, keyedQuery(rules.query, query))).toBe(keyOf(asked, rules).full)
+      expect(CONDITIONS.some((name) => name in headers)).toBe(false)
+      for (const name of ['authorization', 'range', 'if-range']) expect(name in headers).toBe(false)
+      expect('cookie' in headers && rules.cookies !== 'ignore').toBe(false)
+      expect(('cache-control' in headers || 'pragma' in headers) && rules.requestCacheControl).toBe(false)
+    }),
+    { numRuns: 2000 },
+  )
+  expect(plain).toBeGreaterThan(100)
+})
+
+test('names are known in every case, and those that somebody makes up are not remembered without end', () => {
+  const fields = new PlainFields(resolveRules([{}]))
+  expect(['Range', 'RANGE', 'range', 'rAnGe'].map((name) => fields.telling(name))).toEqual(Array(4).fill('much'))
+  for (let i = 0; i < 2000; i += 1) expect(fields.telling(`X-${i}`)).toBe('nothing')
+  expect(fields.telling('Accept')).toBe('accept')
+  expect(fields.telling('cookie')).toBe('much')
+})
