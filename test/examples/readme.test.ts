@@ -14,7 +14,7 @@ const blocks = (await Promise.all(readmes.map(snippetsOf))).flat()
 test('the README has a first route for each framework', () => {
   expect(blocks.map(({ path }) => path)).toEqual(
     expect.arrayContaining(
-      ['fastify', 'express', 'koa', 'redis', 'methods'].map((name) => `examples/first/${name}.ts`),
+      ['fastify', 'express', 'koa', 'in-front', 'redis', 'methods'].map((name) => `examples/first/${name}.ts`),
     ),
   )
 })
@@ -23,7 +23,7 @@ test.each(blocks)('the snippet in $readme is $path', async ({ path, code }) => {
   expect(code).toBe(await readFile(new URL(path, root), 'utf8'))
 })
 
-test.each(['fastify', 'express', 'koa'])('the first route on %s caches', async (name) => {
+test.each(['fastify', 'express', 'koa', 'in-front'])('the first route on %s caches', async (name) => {
   const url = await start(`examples/first/${name}.ts`)
   const miss = await fetch(url)
   expect(miss.headers.get('cache-status')).toBe('cacheback; fwd=uri-miss; stored')
