@@ -73,7 +73,8 @@ export class ResponseCache implements Cacheback {
     for (let route = this.#routeOf(url); route.rules !== false;) {
       const { rules } = route
       const key = keyOf(headOfUrl(url, headers), rules)
-      const plan = { key, route, rules, authorized: false }
+      const carried = selecting.filter((_, index) => index % 2 === 0)
+      const plan = { key, route, rules, authorized: false, carried }
       const isStored = await background.renderNow(plan, renderRequest(key, selecting))
       // The render may have found out by which rules this path really goes.
       const found = this.#routeOf(url)

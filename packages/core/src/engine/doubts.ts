@@ -23,8 +23,8 @@ export class Doubts {
   }
 
   /** Deletes what is in doubt. Stops at the first deletion that fails, until it is called again; never rejects. */
-  async settle(remove: (key: string) => Promise<unknown>): Promise<void> {
-    if (this.#settling || this.#keys.size === 0) return
+  async settle(remove: (key: string) => Promise<unknown>): Promise<boolean> {
+    if (this.#settling || this.#keys.size === 0) return true
     this.#settling = true
     try {
       while (this.#keys.size > 0) {
@@ -36,8 +36,10 @@ export class Doubts {
           }),
         )
       }
+      return true
     } catch {
-      // The next success of the store tries again.
+      // A success of the store, a second later, tries again.
+      return false
     } finally {
       this.#settling = false
     }

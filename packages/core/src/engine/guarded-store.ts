@@ -28,8 +28,9 @@ export class GuardedStore {
   readonly #doubts = new Doubts()
   #pending = 0
   #resetAt = -Infinity
-  /** How the last probe has ended, if it has; a reply that comes after its deadline is a reply. */
-  #lastProbe: 'unanswered' | 'answered' | undefined
+  #settleAgainAt = -Infinity
+  /** Calls have missed their deadlines, or a probe has failed, and nothing good has been heard since. */
+  #isSilent = false
 
   constructor(store: Store, guard: StoreGuard) {
     this.#store = store
@@ -113,7 +114,7 @@ export class GuardedStore {
     this.#pending += 1
     const startedAt = this.#guard.monotonicNow()
     try {
-      const result = await withDeadline(call(), timeoutMs, this.#guard.monotonicNow)
+      const result = await withDeadline(this.#heard(call()), timeoutMs, this.#guard.monotonicNow)
       this.#succeeded()
       return result
     } catch (error) {
@@ -124,38 +125,55 @@ export class GuardedStore {
     }
   }
 
-  /** Asks for what is never there. A connection over which the last probe got no good reply is not tried again. */
+  /** Asks for what is never there. Over a connection that has been silent until now it is not asked: it is made anew. */
   async #probe(): Promise<void> {
-    if (this.#lastProbe === 'unanswered') this.#distrust()
-    this.#lastProbe = 'unanswered'
+    if (this.#isSilent) this.#distrust()
     const startedAt = this.#guard.monotonicNow()
     const ask = async (): Promise<void> => {
       const frame = await this.#store.get(this.#guard.probeKey)
       if (frame !== undefined) throw new Error('a reply to something else')
-      this.#lastProbe = 'answered'
     }
     try {
-      await withDeadline(ask(), this.#guard.timeoutMs.get, this.#guard.monotonicNow)
+      await withDeadline(this.#heard(ask()), this.#guard.timeoutMs.get, this.#guard.monotonicNow)
       this.#succeeded()
     } catch (error) {
+      this.#isSilent = true
       this.#failed('probe', error, startedAt)
     }
   }
 
+  /** Also a good reply that comes after its deadline is a sign of life. */
+  #heard<T>(call: Promise<T>): Promise<T> {
+    call.then(
+      () => {
+        this.#isSilent = false
+      },
+      () => undefined,
+    )
+    return call
+  }
+
   #succeeded(): void {
-    this.#lastProbe = undefined
     this.#breaker.succeeded()
     this.#settleDoubts()
   }
 
   #failed(name: string, error: unknown, startedAt: number): void {
-    this.#breaker.failed()
+    if (error instanceof DeadlineError) this.#isSilent = true
+    // A change that is refused at once (full, read-only) costs nobody anything, and what is stored can be read.
+    const isRefusal = (name === 'set' || name === 'delete') && !(error instanceof DeadlineError)
+    if (!isRefusal) this.#breaker.failed()
     const reason = error instanceof DeadlineError ? `${name}-timeout` : `${name}-failed`
     this.#guard.onError(reason, this.#guard.monotonicNow() - startedAt)
   }
 
   #settleDoubts(): void {
-    if (this.#breaker.state === 'closed') void this.#doubts.settle((key) => this.delete(key))
+    if (this.#breaker.state !== 'closed' || this.#guard.monotonicNow() < this.#settleAgainAt) return
+    void this.#doubts
+      .settle((key) => this.delete(key))
+      .then((isSettled) => {
+        if (!isSettled) this.#settleAgainAt = this.#guard.monotonicNow() + 1000
+      })
   }
 
   #distrust(): void {

@@ -51,6 +51,8 @@ export interface RenderContext {
   readonly validated?: StoredResponse | undefined
   /** Something good is stored already: a failure does not replace it, whatever it says of its freshness. */
   readonly isRefresh?: boolean | undefined
+  /** The selecting headers that a render of our own has carried, whether its response names them or not. */
+  readonly carried?: readonly string[] | undefined
   /** The how-manieth render of this process: an older one never replaces a newer. */
   readonly order: number
 }
@@ -205,7 +207,7 @@ export function storedResponse(
     {
       // A response that says which parameters do not matter is stored once for all that differ in them alone.
       key: rule === undefined ? key.full : withQuery(key, canonicalQuery(rule, key.query)).full,
-      selecting: selectingOf(storable.vary, context.request),
+      selecting: selectingOf(selectingNames(storable, context), context.request),
       status: head.status,
       reason: head.reason,
       fields,
@@ -232,6 +234,13 @@ export function storedResponse(
     context.order,
     rules.precompress,
   )
+}
+
+/** With `sealed` a response is for those alone who send what its render has seen. */
+function selectingNames({ vary }: Storable, { rules, carried = [] }: RenderContext): readonly string[] {
+  if (!rules.sealed) return vary
+  const unnamed = carried.filter((name) => !vary.includes(name) && !rules.vary.includes(name) && name !== 'host')
+  return unnamed.length === 0 ? vary : [...vary, ...unnamed].toSorted()
 }
 
 export function hasNoContent(status: number): boolean {

@@ -90,9 +90,9 @@ export class Background {
       return
     }
     const source = renderedFor(passage)
-    const carried = carriedOf(namesOf(response.parts.selecting), passage.request)
-    const request = renderRequest(passage.key, carried, source, response.validators)
-    const plan = { ...planOf(passage, response), isRefresh: true }
+    const carried = namesOf(response.parts.selecting)
+    const request = renderRequest(passage.key, carriedOf(carried, passage.request), source, response.validators)
+    const plan = { ...planOf(passage, response), isRefresh: true, carried }
     const isQueued = this.#runClean(() =>
       this.#queue.add(variant, (signal) => this.#refresh(plan, request, target, response, signal)),
     )

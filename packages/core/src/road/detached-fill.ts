@@ -49,6 +49,7 @@ export class DetachedFill {
   #render: Render | undefined
   #renders = 0
   #hasLanded = false
+  #isTruncated = false
   #isHeadless = false
   #resolve: (outcome: Outcome) => void = () => undefined
   #stopClock: () => void = () => undefined
@@ -89,15 +90,22 @@ export class DetachedFill {
     this.#renders += 1
     this.#render = render
     this.#background
-      .renderDetached(planOf(passage, validated), request, this.#target, this.#listenerOf(render), abort.signal, {
-        onReached: (_visit, wire) => {
-          render.standing = wire.standing
+      .renderDetached(
+        { ...planOf(passage, validated), carried: names },
+        request,
+        this.#target,
+        this.#listenerOf(render),
+        abort.signal,
+        {
+          onReached: (_visit, wire) => {
+            render.standing = wire.standing
+          },
+          onResponse: (response) => {
+            render.response = response
+            this.#pace()
+          },
         },
-        onResponse: (response) => {
-          render.response = response
-          this.#pace()
-        },
-      })
+      )
       .then((outcome) => this.#closed(render, outcome))
       .catch(() => this.#goOn('aborted', 0))
   }
@@ -125,10 +133,18 @@ export class DetachedFill {
       onEnd: () => {
         // All has been passed on; the other end need not wait for the visitor to have read it.
         render.response?.resume()
-        if (isHeard() && this.#state === 'streaming') this.#miss.passage.visit.res.end()
+        if (!isHeard() || this.#state !== 'streaming') return
+        const { res } = this.#miss.passage.visit
+        // Less than was declared: on a connection that is kept he would wait for the rest.
+        if (this.#isTruncated && !this.#isHeadless) res.end(() => res.destroy())
+        else res.end()
       },
       onBroken: () => {
-        if (isHeard() && this.#state === 'streaming') this.#miss.passage.visit.res.destroy()
+        if (!isHeard() || this.#state !== 'streaming') return
+        const { res } = this.#miss.passage.visit
+        // A 304 was whole already: his next request may be on its way on the same connection.
+        if (this.#isHeadless) res.end()
+        else res.destroy()
       },
     }
   }
@@ -137,6 +153,7 @@ export class DetachedFill {
   #land(result: FillResult): void {
     if (this.#hasLanded) return
     this.#hasLanded = true
+    this.#isTruncated = result.kind === 'broken' && result.reason === 'truncated'
     this.#foreground.landed(
       this.#miss,
       this.#led,

@@ -328,7 +328,9 @@ export class Foreground {
     const now = this.#services.settings.now()
     const { demands, rules } = passage
     const isWanted = demands === undefined || meets(demands, 'stale', held, now, rules)
-    return isWanted && this.#mayReuse(passage, held) && now < held.freshness.errorUntil
+    const { freshUntil, errorUntil } = held.freshness
+    // Without a window nothing stands in, not even where the clock has gone back (RFC 9111 §5.2.2.2).
+    return isWanted && this.#mayReuse(passage, held) && now < errorUntil && errorUntil > freshUntil
   }
 
   #mayValidate(passage: Passage, held: StoredResponse): boolean {

@@ -229,7 +229,9 @@ export class Road {
     if (demands?.noStore === true) return this.#bypass(visit, request, route, entered, rules, 'request-no-store')
     const passage: Passage = { visit, request, route, rules, entered, key, authorized, demands, round }
     const catchingUp = this.library.catchingUp
-    return catchingUp === undefined ? this.#look(passage) : catchingUp.then(() => this.#look(passage))
+    if (catchingUp === undefined) return this.#look(passage)
+    const since = this.settings.monotonicNow()
+    return catchingUp.then(() => this.#look(passage, since))
   }
 
   /** The content of a QUERY is a part of its key: it is read first, and put back for the handler. */
@@ -249,12 +251,12 @@ export class Road {
   }
 
   /** Is it stored? */
-  #look(passage: Passage): Outcome | Promise<Outcome> {
+  #look(passage: Passage, since?: number): Outcome | Promise<Outcome> {
     const held = this.#inMemory(passage)
     if (isForInside(passage, held)) return 'proceed'
     if (held !== undefined && this.#use(passage, held)) return 'answered'
     if (!this.library.hasStore) return this.#foreground.render(passage, held, this.library.nextOrder())
-    return this.#lookInStore(passage, held)
+    return this.#lookInStore(passage, held, since)
   }
 
   #inMemory({ key, request, rules }: Passage): StoredResponse | undefined {
@@ -264,19 +266,24 @@ export class Road {
     return answersQuery(found, key.query) ? found : this.library.inMemory(key.full, request)
   }
 
-  async #lookInStore(passage: Passage, held: StoredResponse | undefined): Promise<Outcome> {
-    const { visit, key, request, rules } = passage
+  async #lookInStore(passage: Passage, held: StoredResponse | undefined, since?: number): Promise<Outcome> {
+    const { visit } = passage
     const lookedAt = this.library.nextOrder()
-    const equivalent = rules.noVarySearch ? this.library.equivalent(key) : key
-    const found = await this.library.read(equivalent, request, rules.precompress)
-    const isFound = equivalent === key || answersQuery(found, key.query)
-    const read = isFound ? found : await this.library.read(key, request, rules.precompress)
+    const spentMs = since === undefined ? 0 : this.settings.monotonicNow() - since
+    const read = await within(this.#read(passage), this.settings.storeTimeoutMs.get - spentMs)
     if (visit.res.destroyed) return this.#foreground.leave(visit)
     // Something may have come into memory while the store was asked.
     const best = this.#inMemory(passage) ?? read ?? held
     if (isForInside(passage, best)) return 'proceed'
     if (best !== undefined && this.#use(passage, best)) return 'answered'
     return this.#foreground.render(passage, best, lookedAt)
+  }
+
+  async #read({ key, request, rules }: Passage): Promise<StoredResponse | undefined> {
+    const equivalent = rules.noVarySearch ? this.library.equivalent(key) : key
+    const found = await this.library.read(equivalent, request, rules.precompress)
+    const isFound = equivalent === key || answersQuery(found, key.query)
+    return isFound ? found : await this.library.read(key, request, rules.precompress)
   }
 
   /** Serves a stored response if it is fresh, or stale and within its window; the latter is refreshed behind it. */
@@ -361,6 +368,14 @@ function identifies({ headers }: RequestHead, { cookies }: Rules): boolean {
 /** What lies under an equivalent key has not said itself that the two queries are the same, perhaps. */
 const answersQuery = (found: StoredResponse | undefined, query: string): boolean =>
   found !== undefined && isSameQuery(found.parts.place, query)
+
+/** Several reads have one deadline; what comes after it goes into memory, perhaps. */
+function within<T>(look: Promise<T>, ms: number): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => setImmediate(resolve, undefined), Math.max(ms, 1)).unref()
+    look.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}
 
 /** A `skip` that throws has not said that the request may be shared. */
 function isSkipped(skip: NonNullable<Rules['skip']>, visit: Visit): boolean {

@@ -20,6 +20,7 @@ export interface RenderPlan {
   readonly rules: Rules
   readonly authorized: boolean
   readonly isRefresh?: boolean | undefined
+  readonly carried?: readonly string[] | undefined
   /** A stored response that may still be good: its validators go with the request. */
   readonly validated?: StoredResponse | undefined
 }
@@ -46,10 +47,10 @@ export function startFill(
   begun: Begun,
 ): { readonly fill: Fill; readonly wire: Wire } {
   const { settings, library, budget, routes } = services
-  const { key, rules, authorized, validated, isRefresh } = plan
+  const { key, rules, authorized, validated, isRefresh, carried } = plan
   const wire = exchange.listen(visit, INERT)
   const fill = new Fill(
-    { key, rules, request, authorized, validated, isRefresh, ...begun },
+    { key, rules, request, authorized, validated, isRefresh, carried, ...begun },
     {
       library,
       budget,

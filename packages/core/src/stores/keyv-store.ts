@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+
 import { storeSettingsMessage, warnOnce } from '../errors.ts'
 import type { KeyvLike } from '../options.ts'
 import { type RedisClient, RedisConnection, isRedisClient, missingSettings } from './redis-client.ts'
@@ -15,8 +17,12 @@ export function isKeyv(store: Store | KeyvLike): store is KeyvLike {
 export function keyvStore(keyv: KeyvLike): Store {
   let errors = 0
   let isClosed = false
+  const calls = new AsyncLocalStorage<{ hasFailed: boolean }>()
+  // An adapter reports in the context of the call that failed; what comes from elsewhere may concern them all.
   const noteError = (): void => {
-    errors += 1
+    const call = calls.getStore()
+    if (call === undefined) errors += 1
+    else call.hasFailed = true
   }
   const parts = partsOf(keyv)
   for (const emitter of parts.filter(isEmitter)) emitter.on('error', noteError)
@@ -31,8 +37,9 @@ export function keyvStore(keyv: KeyvLike): Store {
     const connecting = connection?.ready()
     if (connecting !== undefined) await connecting
     const before = errors
-    const result = await call()
-    if (errors > before) throw new Error('the store has reported an error')
+    const state = { hasFailed: false }
+    const result = await calls.run(state, call)
+    if (state.hasFailed || errors > before) throw new Error('the store has reported an error')
     return result
   }
 

@@ -30,17 +30,15 @@ export function isRedisClient(value: unknown): value is RedisClient {
 /** The connection of a node-redis client: when it may be used, and when it must not be trusted any longer. */
 export class RedisConnection {
   readonly #client: RedisClient
-  readonly #firstReady: Promise<void>
+  #ready = Promise.withResolvers<void>()
   #wasReady: boolean
 
   constructor(client: RedisClient) {
     this.#client = client
     this.#wasReady = client.isReady
-    this.#firstReady = new Promise((resolve) => {
-      client.on('ready', () => {
-        this.#wasReady = true
-        resolve()
-      })
+    client.on('ready', () => {
+      this.#wasReady = true
+      this.#ready.resolve()
     })
     // A connection that broke is not ready any more. Where it still is, a reply could not be read: the decoder begins
     // anew in the middle of it, and from then on every reply goes to the request before.
@@ -57,13 +55,15 @@ export class RedisConnection {
     if (this.#client.isReady) return undefined
     if (!this.#client.isOpen) this.#connect()
     if (this.#wasReady) throw new Error('the client of the store is not connected')
-    return this.#firstReady
+    return this.#ready.promise
   }
 
   /** A new connection in the place of one that lives; one that is being made is left to the client. */
   reset(): void {
     if (!this.#client.isReady) return
     this.#client.destroy()
+    this.#wasReady = false
+    this.#ready = Promise.withResolvers()
     this.#connect()
   }
 
