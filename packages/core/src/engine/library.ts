@@ -261,9 +261,11 @@ export class Library {
   #fetch(store: GuardedStore, full: string, key: RequestKey): Promise<Frame> {
     const underWay = this.#reads.get(full)
     if (underWay !== undefined) return underWay
-    const read = store
+    const read: Promise<Frame> = store
       .get(storeKey(this.namespace, key.host, key.path, full), (frame) => decodeFrame(frame, key.full))
-      .finally(() => this.#reads.delete(full))
+      .finally(() => {
+        if (this.#reads.get(full) === read) this.#reads.delete(full)
+      })
     this.#reads.set(full, read)
     return read
   }
@@ -296,7 +298,11 @@ export class Library {
       const indexKey = storeKey(this.namespace, place.host, place.path, key)
       await store.set(indexKey, encodeIndex({ key, names: this.#varyLists.of(key) }), ttlMs)
     }
-    return this.#track(write())
+    // Who asks from then on must not share the read of one who has asked before.
+    const forgetReads = (): void => {
+      for (const full of [key, response.variant]) this.#reads.delete(full)
+    }
+    return this.#track(write().finally(forgetReads))
   }
 
   #track(write: Promise<unknown>): Promise<void> {

@@ -146,7 +146,8 @@ export class Background {
     if (isNewer && newer.decide(plan, settings.now()) === 'fresh') return
     const flightKey = library.flightKey(plan.key.full, headOf(request))
     // Whoever comes when it may no longer be served stale waits for this render instead of making another.
-    const flight = flights.get(flightKey) === undefined ? flights.lead(flightKey) : undefined
+    const isUnderWay = flights.get(flightKey)?.hasLanded === false
+    const flight = isUnderWay ? undefined : flights.lead(flightKey)
     const startedAt = settings.monotonicNow()
     const outcome = await this.renderDetached(plan, request, target, BY_ITSELF, signal)
     if (!this.#isClosed) this.#conclude(response, outcome, settings.monotonicNow() - startedAt)
