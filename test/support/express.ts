@@ -31,7 +31,7 @@ async function start(input: AppInput): Promise<App> {
   await input.after?.express?.(app)
   for (const [path, route] of Object.entries(input.routes)) addRoute(app, path, toRoute(route), input)
   await input.extra?.express?.(app)
-  const server = createServer(input.inFront === true ? input.cache.listener(app) : app)
+  const server = createServer(input.inFront === true && input.cache !== undefined ? input.cache.listener(app) : app)
   await once(server.listen(0, '127.0.0.1'), 'listening')
   return { server, close: () => closeServer(server) }
 }

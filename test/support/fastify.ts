@@ -12,7 +12,7 @@ async function start(input: AppInput): Promise<App> {
   const app = Fastify({
     forceCloseConnections: true,
     trustProxy: input.trustProxy ?? false,
-    ...(input.inFront === true ? { serverFactory: input.cache.serverFactory } : {}),
+    ...(input.inFront === true && input.cache !== undefined ? { serverFactory: input.cache.serverFactory } : {}),
   })
   app.addHook('onRequest', (request, _reply, done) => {
     const visitor = request.headers['x-visitor']

@@ -35,7 +35,9 @@ async function start(input: AppInput): Promise<App> {
   app.use(router.routes())
   for (const [path, route] of Object.entries(input.routes)) addRoute(app, router, path, toRoute(route), input)
   await input.extra?.koa?.(app, router)
-  const server = createServer(input.inFront === true ? input.cache.listener(app.callback()) : app.callback())
+  const server = createServer(
+    input.inFront === true && input.cache !== undefined ? input.cache.listener(app.callback()) : app.callback(),
+  )
   await once(server.listen(0, '127.0.0.1'), 'listening')
   return { server, close: () => closeServer(server) }
 }

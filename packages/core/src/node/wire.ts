@@ -41,6 +41,8 @@ export class Wire {
     own.end = (...args) => (this.#isBelow ? this.#call('end', args) : this.#end(args))
     own.destroy = (...args) => {
       this.#destroyedByApp = true
+      // The 304 was whole: his next request may be on the same connection.
+      if (this.#mode === 'headless' && !this.#ended) return this.#endHeadless()
       return this.#call('destroy', args)
     }
     const onClose = (): void => {
@@ -49,6 +51,12 @@ export class Wire {
     // A visitor may have left before the request came as far as here.
     if (res.closed) process.nextTick(onClose)
     else res.once('close', onClose)
+  }
+
+  #endHeadless(): unknown {
+    this.#ended = true
+    this.#safely(() => this.tap.onClose(true))
+    return this.#call('end', [])
   }
 
   get isHeaded(): boolean {
