@@ -12,6 +12,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['cacheback-source'] } },
   test: {
     passWithNoTests: true,
+    // By default one less than there are processors: on two that is one file after the other.
+    maxWorkers: '100%',
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
     coverage: { provider: 'v8', include: ['packages/*/src/**/*.ts'], exclude: ['**/*.test-d.ts'] },
     // Not 0: where there is one worker only, vitest runs those groups last.
@@ -33,11 +35,23 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['packages/*/src/**/*.test.ts'], benchmark: none } },
       {
         extends: true,
-        test: { name: 'contract', include: ['test/contract/**/*.test.ts'], benchmark: none, globalSetup: redis },
+        test: {
+          name: 'contract',
+          include: ['test/contract/**/*.test.ts'],
+          benchmark: none,
+          globalSetup: redis,
+          testTimeout: 20_000,
+        },
       },
       {
         extends: true,
-        test: { name: 'security', include: ['test/security/**/*.test.ts'], benchmark: none, globalSetup: redis },
+        test: {
+          name: 'security',
+          include: ['test/security/**/*.test.ts'],
+          benchmark: none,
+          globalSetup: redis,
+          testTimeout: 60_000,
+        },
       },
       {
         extends: true,

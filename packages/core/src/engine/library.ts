@@ -44,6 +44,7 @@ export class Library {
   readonly #writes = new Set<Promise<unknown>>()
   readonly #encoder = new Encoder()
   readonly #readTimeoutMs: number
+  readonly #maxEntryBytes: number
   #moment = 0
 
   constructor(settings: Settings, journal: Journal) {
@@ -53,6 +54,7 @@ export class Library {
       journal.note('evict', () => this.describe(response))
     })
     this.#readTimeoutMs = settings.storeTimeoutMs.get
+    this.#maxEntryBytes = settings.maxEntryBytes
     this.#store = this.#guard(settings)
     this.#ledger = new PurgeLedger(this.#store, `${this.namespace}purges`, settings, (selector) =>
       this.#removeInvalidated(selector),
@@ -262,12 +264,19 @@ export class Library {
     const underWay = this.#reads.get(full)
     if (underWay !== undefined) return underWay
     const read: Promise<Frame> = store
-      .get(storeKey(this.namespace, key.host, key.path, full), (frame) => decodeFrame(frame, key.full))
+      .get(storeKey(this.namespace, key.host, key.path, full), (frame) => this.#decode(frame, key.full))
       .finally(() => {
         if (this.#reads.get(full) === read) this.#reads.delete(full)
       })
     this.#reads.set(full, read)
     return read
+  }
+
+  /** What is larger than anything that is stored here is a forgery, or another cache's with other bounds. */
+  #decode(frame: Uint8Array, full: string): ReturnType<typeof decodeFrame> {
+    const decoded = decodeFrame(frame, full)
+    const isResponse = typeof decoded === 'object' && !isVaryIndex(decoded)
+    return isResponse && decoded.body.length > this.#maxEntryBytes ? undefined : decoded
   }
 
   /** Takes a response of the store into memory, unless what memory holds has come later. */

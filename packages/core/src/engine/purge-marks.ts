@@ -53,8 +53,11 @@ export class PurgeMarks {
     const unknown = marks.filter((mark) => (this.#marks.get(idOf(mark))?.number ?? -1) < mark.number)
     if (unknown.length === 0) return unknown
     this.#generation += 1
-    const known = new Map<string, Mark>()
-    for (const mark of [...this.#marks.values(), ...unknown].toSorted((a, b) => a.number - b.number)) {
+    // What comes in is the newest as a rule: then it goes behind what is there, and nothing has to be sorted.
+    const isNewest = unknown.length === 1 && unknown[0]!.number > this.latest
+    const known = new Map<string, Mark>(isNewest ? this.#marks : [])
+    const incoming = isNewest ? unknown : [...this.#marks.values(), ...unknown].toSorted((a, b) => a.number - b.number)
+    for (const mark of incoming) {
       // The newest purge of the same says all that the earlier ones said.
       known.delete(idOf(mark))
       known.set(idOf(mark), mark)
@@ -110,7 +113,9 @@ export class PurgeMarks {
         continue
       }
       const path = mark.selector.path.split('?', 1)[0]!
-      byPath.set(path, [...(byPath.get(path) ?? []), mark])
+      const those = byPath.get(path)
+      if (those === undefined) byPath.set(path, [mark])
+      else those.push(mark)
     }
     this.#byPath = byPath
     this.#others = others
@@ -118,7 +123,17 @@ export class PurgeMarks {
 }
 
 /** A purge of the application's and an unsafe request's are two, for only one of them may be forgotten. */
-const idOf = ({ selector, soft, unsafe }: Mark): string => JSON.stringify([selector, soft, unsafe === true])
+function idOf(mark: Mark): string {
+  const known = ids.get(mark)
+  if (known !== undefined) return known
+  const { selector, soft, unsafe } = mark
+  const id = JSON.stringify([selector, soft, unsafe === true])
+  ids.set(mark, id)
+  return id
+}
+
+/** A purge looks at all marks, and each of them is looked at by very many. */
+const ids = new WeakMap<Mark, string>()
 
 const charactersOf = (marks: readonly (readonly [string, Mark])[]): number =>
   marks.reduce((sum, [id]) => sum + id.length, 0)

@@ -24,8 +24,14 @@ export function outletOf(res: ServerResponse): Outlet {
       res.statusMessage = reason
       setFields(res, fields)
     },
-    end,
+    end: (body) => end(bytesFor(body)),
   }
+}
+
+/** Bytes of a layer's own: it may look into what passes it, and write there. */
+export function bytesFor(body: string | Buffer | undefined): Buffer | undefined {
+  if (body === undefined) return undefined
+  return typeof body === 'string' ? Buffer.from(body, 'latin1') : Buffer.from(body)
 }
 
 /** Node's types know no union of the forms of `end`. */

@@ -2,7 +2,6 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 import type { RequestHead } from '../policy/fields.ts'
 import type { RequestKey } from '../policy/key.ts'
-import { isForwarded } from '../policy/origin.ts'
 import type { Selecting } from '../policy/vary.ts'
 import { VERSION } from '../version.ts'
 import { NOBODY, type RenderRequest } from './renderer.ts'
@@ -26,7 +25,7 @@ export function renderRequest(
 ): RenderRequest {
   const headers = key.hasHost ? ['Host', key.host] : []
   headers.push('Connection', 'close', ...validators)
-  const forwarded = source !== undefined && isForwarded(source.head)
+  const forwarded = source !== undefined && key.origin.length > 0
   headers.push(...key.origin)
   if (forwarded) headers.push('X-Forwarded-For', NOBODY)
   pushPresent(headers, key.configured)

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 
 import { type FieldLines, withoutField } from '../policy/fields.ts'
-import { type Outlet, endArguments, isLayered, setFields } from './outlet.ts'
+import { type Outlet, bytesFor, endArguments, isLayered, setFields } from './outlet.ts'
 import { INERT, PASS, type Tap } from './tap.ts'
 import { isContentField, readHead, standingFields, withField, withoutContentFields } from './head.ts'
 
@@ -73,7 +73,7 @@ export class Wire {
       // Past the layers inside: they have begun to work on what the handler says.
       serve({
         writeHead: (status, reason, fields) => this.#call('writeHead', [status, reason, fields]),
-        end: (body) => this.#call('end', endArguments(body)),
+        end: (body) => this.#call('end', endArguments(this.#isLayered ? bytesFor(body) : body)),
       })
     } catch {
       res.destroy()
@@ -115,9 +115,10 @@ export class Wire {
       if (callback !== undefined) process.nextTick(callback)
       return true
     }
+    const kept = this.#kept(chunk)
     const isOpen = this.#call('write', args)
     if (!this.isHeaded) this.#safely(() => this.tap.onHeadDelayed())
-    this.#safely(() => this.tap.onChunk(chunk, encoding))
+    this.#safely(() => this.tap.onChunk(kept, encoding))
     return this.tap.isCapturing ? true : isOpen
   }
 
@@ -131,14 +132,20 @@ export class Wire {
     }
     const isFirst = !this.#ended && !res.writableEnded
     const visitorWasThere = !res.destroyed && res.socket?.destroyed !== true
+    const kept = this.#kept(chunk)
     const result = this.#call('end', this.#mode === 'headless' ? [callback] : args)
     if (!isFirst) return result
     this.#ended = true
     this.#safely(() => {
-      this.tap.onChunk(chunk, encoding)
+      this.tap.onChunk(kept, encoding)
       this.tap.onEnd(visitorWasThere)
     })
     return result
+  }
+
+  /** The bytes as the app has sent them: a layer outside may write into what passes it. */
+  #kept(chunk: unknown): unknown {
+    return this.#isLayered && chunk instanceof Uint8Array ? Buffer.from(chunk) : chunk
   }
 
   /**

@@ -86,7 +86,8 @@ export function requestValue(request: RequestHead, name: string): string | null 
   return typeof value === 'string' ? value : value.join(', ')
 }
 
-const HOP_BY_HOP = new Set([
+/** Fields of one connection (RFC 9110 §7.6.1). */
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-authenticate',

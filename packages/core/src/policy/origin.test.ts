@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { request } from '../../../../test/support/unit.ts'
-import { hostsOf, isForwarded, originFields } from './origin.ts'
+import { hostsOf, originFields } from './origin.ts'
 
 describe('originFields', () => {
   test.each<[headers: Record<string, string>, fields: string[]]>([
@@ -38,17 +38,6 @@ describe('originFields', () => {
   ])('%s is not %s', (one, other) => {
     expect(originFields(request({ forwarded: one }))).not.toEqual(originFields(request({ forwarded: other })))
   })
-})
-
-test.each<[headers: Record<string, string>, isForwardedRequest: boolean]>([
-  [{}, false],
-  [{ 'user-agent': 'x' }, false],
-  [{ 'x-forwarded-for': '192.0.2.7' }, true],
-  [{ forwarded: 'for=192.0.2.7' }, true],
-  [{ 'x-forwarded-proto': 'https' }, true],
-  [{ 'x-original-host': '' }, true],
-])('%j is forwarded: %s', (headers, isForwardedRequest) => {
-  expect(isForwarded(request(headers))).toBe(isForwardedRequest)
 })
 
 test.each<[host: string, origin: string[], hosts: string[]]>([

@@ -26,15 +26,6 @@ export function originFields(request: RequestHead): string[] {
   return fields
 }
 
-/** Whether a request came through something that added forwarding fields. */
-export function isForwarded(request: RequestHead): boolean {
-  return (
-    request.headers['x-forwarded-for'] !== undefined ||
-    request.headers['forwarded'] !== undefined ||
-    ORIGIN_FIELDS.some((name) => request.headers[name] !== undefined)
-  )
-}
-
 /** The hosts by which a purge may mean a response: as sent, and as forwarded. */
 export function hostsOf(host: string, origin: readonly string[]): string[] {
   const hosts = [host]

@@ -133,18 +133,14 @@ export class DetachedFill {
       onEnd: () => {
         // All has been passed on; the other end need not wait for the visitor to have read it.
         render.response?.resume()
-        if (!isHeard() || this.#state !== 'streaming') return
+        if (!isHeard() || this.#state !== 'streaming' || this.#isHeadless) return
         const { res } = this.#miss.passage.visit
         // Less than was declared: on a connection that is kept he would wait for the rest.
-        if (this.#isTruncated && !this.#isHeadless) res.end(() => res.destroy())
+        if (this.#isTruncated) res.end(() => res.destroy())
         else res.end()
       },
       onBroken: () => {
-        if (!isHeard() || this.#state !== 'streaming') return
-        const { res } = this.#miss.passage.visit
-        // A 304 was whole already: his next request may be on its way on the same connection.
-        if (this.#isHeadless) res.end()
-        else res.destroy()
+        if (isHeard() && this.#state === 'streaming' && !this.#isHeadless) this.#miss.passage.visit.res.destroy()
       },
     }
   }
@@ -199,7 +195,8 @@ export class DetachedFill {
     const outlet = outletOf(visit.res)
     if (this.#isHeadless) {
       outlet.writeHead(304, 'Not Modified', [...withoutContentFields(fields), ...status])
-      visit.res.flushHeaders()
+      // Whole as it is: his next request may come over the same connection.
+      outlet.end()
     } else outlet.writeHead(head.status, head.reason ?? STATUS_CODES[head.status] ?? '', [...fields, ...status])
     visit.res.on('drain', () => this.#render?.response?.resume())
     this.#resolve('answered')

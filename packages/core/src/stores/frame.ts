@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib'
 
 import type { StoredParts } from '../engine/stored-response.ts'
 import type { QueryRule } from '../options.ts'
+import { HOP_BY_HOP } from '../policy/fields.ts'
 import { WIRE_VERSION } from '../policy/key.ts'
 import type { Place } from '../policy/selector.ts'
 
@@ -169,8 +170,9 @@ const asObject = (value: unknown): Record<string, unknown> =>
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
 const isStrings = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((member) => typeof member === 'string')
+/** A final one that is ever stored: 206 and 304 are not. */
 const isStatus = (value: unknown): value is number =>
-  Number.isInteger(value) && Number(value) > 199 && Number(value) < 600
+  Number.isInteger(value) && Number(value) > 199 && Number(value) < 600 && value !== 206 && value !== 304
 
 function isSelecting(value: unknown): value is (string | null)[] {
   return (
@@ -190,7 +192,7 @@ function isFieldLines(value: unknown): value is string[] {
   return true
 }
 
-const FORBIDDEN_FIELDS = new Set(['set-cookie', 'content-length', 'transfer-encoding', 'connection', 'age', 'trailer'])
+const FORBIDDEN_FIELDS = new Set(['set-cookie', 'content-length', 'age', ...HOP_BY_HOP])
 
 function isFieldValue(name: string, value: string): boolean {
   try {
