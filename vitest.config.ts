@@ -1,7 +1,5 @@
 import { defineConfig } from 'vitest/config'
 
-// A bench file runs once per project, unless the project says that it has none.
-const none = { include: [] }
 const redis = ['test/support/redis.ts']
 
 // Where .ci/run wants the numbers of the run.
@@ -23,7 +21,6 @@ export default defineConfig({
         test: {
           name: 'types',
           include: [],
-          benchmark: none,
           typecheck: {
             enabled: true,
             only: true,
@@ -32,13 +29,12 @@ export default defineConfig({
           },
         },
       },
-      { extends: true, test: { name: 'unit', include: ['packages/*/src/**/*.test.ts'], benchmark: none } },
+      { extends: true, test: { name: 'unit', include: ['packages/*/src/**/*.test.ts'] } },
       {
         extends: true,
         test: {
           name: 'contract',
           include: ['test/contract/**/*.test.ts'],
-          benchmark: none,
           globalSetup: redis,
           testTimeout: 20_000,
         },
@@ -48,14 +44,13 @@ export default defineConfig({
         test: {
           name: 'security',
           include: ['test/security/**/*.test.ts'],
-          benchmark: none,
           globalSetup: redis,
           testTimeout: 60_000,
         },
       },
       {
         extends: true,
-        test: { name: 'keyv6', include: ['test/keyv6/**/*.test.ts'], benchmark: none, globalSetup: redis },
+        test: { name: 'keyv6', include: ['test/keyv6/**/*.test.ts'], globalSetup: redis },
       },
       // These start compilers and servers: after the others, which would have to share the processor with them.
       {
@@ -63,7 +58,6 @@ export default defineConfig({
         test: {
           name: 'examples',
           include: ['test/examples/**/*.test.ts'],
-          benchmark: none,
           testTimeout: 30_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 2 },
@@ -74,7 +68,6 @@ export default defineConfig({
         test: {
           name: 'pack',
           include: ['test/pack/**/*.test.ts'],
-          benchmark: none,
           testTimeout: 60_000,
           hookTimeout: 300_000,
           sequence: { groupOrder: 3 },
@@ -86,7 +79,6 @@ export default defineConfig({
         test: {
           name: 'conformance',
           include: ['test/conformance/**/*.test.ts'],
-          benchmark: none,
           // A worker each: they wait more than they work.
           maxWorkers: 3,
           testTimeout: 90_000,
@@ -99,14 +91,12 @@ export default defineConfig({
         test: {
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
-          benchmark: none,
           maxWorkers: 3,
           testTimeout: 60_000,
           hookTimeout: 30_000,
           sequence: { groupOrder: 5 },
         },
       },
-      { extends: true, test: { name: 'bench', include: [], benchmark: { include: ['test/bench/**/*.bench.ts'] } } },
     ],
   },
 })

@@ -1,0 +1,47 @@
+import { type Bench, compare, record, startAll } from '../bench.ts'
+import { fetchOnce } from '../load/fetch.ts'
+import { PATH, SAME } from '../load/requests.ts'
+import { burnPerMs } from '../page.ts'
+import { percentile } from '../run-file.ts'
+
+const FRAMEWORKS = ['fastify', 'koa', 'express']
+const FIRST_BYTES = 40
+
+/** What a miss costs over the same handler without a cache. */
+export async function miss(bench: Bench): Promise<void> {
+  const wanted = [
+    { file: 'node-http' },
+    ...FRAMEWORKS.flatMap((name) => [{ file: name }, { file: `${name}-cacheback` }, { file: `${name}-front` }]),
+  ]
+  const requests = { kind: 'unique', from: 0 } as const
+  await compare(bench, 'miss 1 KiB', wanted, { requests })
+  await compare(bench, 'miss 64 KiB', wanted, { requests, page: { bytes: 64 * 1024 } })
+  await compare(bench, 'miss 1 KiB, 1 ms of CPU', wanted, { requests, page: { burn: burnPerMs() } })
+  await compare(bench, 'no-store 1 KiB', wanted, { requests: SAME, page: { noStore: true } })
+
+  // The second half of the body comes 20 ms after the first: nobody may wait for it.
+  const scenario = 'miss 64 KiB, streamed'
+  console.error(`${scenario} …`)
+  const contenders = await startAll(bench, wanted.slice(1), { bytes: 64 * 1024, streamed: true })
+  const medians = new Map<string, number[]>(contenders.map(({ id }) => [id, []]))
+  for (let round = 0; round <= bench.run.rounds; round++) {
+    const times = new Map<string, number[]>(contenders.map(({ id }) => [id, []]))
+    for (let i = 0; i < FIRST_BYTES; i++) {
+      for (const { id, origin } of contenders) {
+        const { firstByteMs } = await fetchOnce(`${origin}${PATH}?n=${round * FIRST_BYTES + i}`)
+        times.get(id)!.push(firstByteMs)
+      }
+    }
+    // The first round warms up.
+    if (round === 0) continue
+    for (const [id, list] of times)
+      medians.get(id)!.push(
+        percentile(
+          list.toSorted((a, b) => a - b),
+          0.5,
+        ),
+      )
+  }
+  for (const [server, values] of medians) record(bench, { scenario, server, measure: 'first byte ms', values })
+  await Promise.all(contenders.map((contender) => contender.stop()))
+}
