@@ -46,9 +46,10 @@ function measures(figures: readonly Figure[]): string[][] {
 
 /** `isPart`: goals of scenarios that nobody asked for are left out. */
 export function printGoals(verdicts: readonly Verdict[], isPart: boolean): void {
-  print('\n### Goals\n')
   const words = { true: 'met', false: '**not met**', undefined: 'not run' }
   const shown = verdicts.filter(({ value }) => !isPart || value !== undefined)
+  if (shown.length === 0) return
+  print('\n### Goals\n')
   const rows = shown.map(({ goal, limit, value, isMet }) => [goal, limit, text(value), words[`${isMet}`]])
   printTable([['', 'goal', 'here', ''], ...rows])
 }
