@@ -18,5 +18,5 @@ export function makeCache(page: Page): Cacheback & InFront {
     // A refresh that hangs on purpose must not be given up.
     refresh: { timeoutMs: 3_600_000 },
   })
-  return cache as Cacheback & InFront
+  return cache
 }

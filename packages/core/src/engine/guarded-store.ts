@@ -7,6 +7,7 @@ import { Doubts } from './doubts.ts'
 const MAX_PENDING = 1000
 const CLOSE_TIMEOUT_MS = 1000
 const RESET_EVERY_MS = 1000
+const SETTLE_AGAIN_MS = 1000
 
 export interface StoreGuard {
   readonly timeoutMs: { readonly get: number; readonly set: number }
@@ -27,6 +28,7 @@ export class GuardedStore {
   readonly #breaker: Breaker
   readonly #doubts = new Doubts()
   #pending = 0
+  #isClosed = false
   #resetAt = -Infinity
   #settleAgainAt = -Infinity
   /** Calls have missed their deadlines, or a probe has failed, and nothing good has been heard since. */
@@ -71,6 +73,7 @@ export class GuardedStore {
 
   /** Never rejects. A hung connection is left behind after a second. */
   async close(): Promise<void> {
+    this.#isClosed = true
     const closing = async (): Promise<void> => this.#store.close?.()
     await withDeadline(closing(), CLOSE_TIMEOUT_MS, this.#guard.monotonicNow).catch(() => undefined)
   }
@@ -106,6 +109,8 @@ export class GuardedStore {
   }
 
   async #call<T>(name: string, call: () => Promise<T>, timeoutMs: number): Promise<T> {
+    // A client would open a new connection for it, and that would keep the process.
+    if (this.#isClosed) throw new Error('closed')
     if (this.#pending >= MAX_PENDING) throw new Error('busy')
     if (this.#breaker.state !== 'closed') {
       if (this.#breaker.beginsProbe()) void this.#probe()
@@ -143,14 +148,10 @@ export class GuardedStore {
   }
 
   /** Also a good reply that comes after its deadline is a sign of life. */
-  #heard<T>(call: Promise<T>): Promise<T> {
-    call.then(
-      () => {
-        this.#isSilent = false
-      },
-      () => undefined,
-    )
-    return call
+  async #heard<T>(call: Promise<T>): Promise<T> {
+    const result = await call
+    this.#isSilent = false
+    return result
   }
 
   #succeeded(): void {
@@ -168,12 +169,12 @@ export class GuardedStore {
   }
 
   #settleDoubts(): void {
-    if (this.#breaker.state !== 'closed' || this.#guard.monotonicNow() < this.#settleAgainAt) return
-    void this.#doubts
-      .settle((key) => this.delete(key))
-      .then((isSettled) => {
-        if (!isSettled) this.#settleAgainAt = this.#guard.monotonicNow() + 1000
-      })
+    if (this.#breaker.state === 'closed' && this.#guard.monotonicNow() >= this.#settleAgainAt) void this.#settle()
+  }
+
+  async #settle(): Promise<void> {
+    const isSettled = await this.#doubts.settle((key) => this.delete(key))
+    if (!isSettled) this.#settleAgainAt = this.#guard.monotonicNow() + SETTLE_AGAIN_MS
   }
 
   #distrust(): void {

@@ -6,6 +6,8 @@ import type { StoredResponse } from './stored-response.ts'
 
 /** How long this process may not know of another one's purge. */
 const CATCH_UP_MS = 1000
+/** Of marks that wait for the store: the newest say again what the oldest said, or are among thousands. */
+const MAX_UNTOLD = 1000
 /** Longer than anything is kept in a store. */
 const RECORD_TTL_MS = 400 * 86_400_000
 
@@ -24,8 +26,8 @@ export class PurgeLedger {
   #reading: Promise<void> | undefined
   #writing: Promise<unknown> = Promise.resolve()
   #waiting: Promise<void> | undefined
-  /** Marks that the store could not be told yet. */
-  #untold = false
+  /** Marks that the store has not been told yet. */
+  #untold: readonly Mark[] = []
 
   /** `onLearnt` hears of the purges of other processes. */
   constructor(
@@ -65,8 +67,10 @@ export class PurgeLedger {
 
   /** Holds at once in this process. Rejects where the store could not be told; the mark is then told when it is back. */
   async purge(selector: ReadSelector, soft: boolean, unsafe = false): Promise<void> {
-    this.#marks.add(selector, soft, this.#clocks.now(), unsafe)
-    if (this.#store !== undefined) await this.#tellSoon(this.#store)
+    const mark = this.#marks.add(selector, soft, this.#clocks.now(), unsafe)
+    if (this.#store === undefined) return
+    this.#untold = [...this.#untold, mark].slice(-MAX_UNTOLD)
+    await this.#tellSoon(this.#store)
   }
 
   /** One write tells all marks that have come in before it begins, so that there is never more than one waiting. */
@@ -83,7 +87,7 @@ export class PurgeLedger {
   async #catchUp(store: GuardedStore): Promise<void> {
     try {
       await this.#read(store)
-      if (this.#untold) await this.#tell(store)
+      if (this.#untold.length > 0) await this.#tell(store)
     } catch {
       // Counted by the guard. What memory holds goes on being served, and the next request tries again in a second.
     }
@@ -97,10 +101,16 @@ export class PurgeLedger {
   }
 
   async #tell(store: GuardedStore): Promise<void> {
-    this.#untold = true
+    const { latest } = this
     await this.#read(store)
+    const telling = this.#untold
+    // Others have purged what was not known here, by a clock that may be ahead of ours: what is told now comes after.
+    const isBehind = this.latest > latest
+    for (const { selector, soft, unsafe } of isBehind ? telling : []) {
+      this.#marks.add(selector, soft, this.#clocks.now(), unsafe)
+    }
     await store.setRecord(this.#key, encodePurges(this.#marks.all), RECORD_TTL_MS)
-    this.#untold = false
+    this.#untold = this.#untold.filter((mark) => !telling.includes(mark))
   }
 }
 

@@ -27,6 +27,9 @@ export const NOBODY = '192.0.2.1'
 
 const MAX_HEAD_BYTES = 256 * 1024
 
+/** What a render hands over before it lets the event loop turn. */
+const BYTES_A_TURN = 64 * 1024
+
 /** The sockets of all renders of this process that have not come to the cache that has made them. */
 const onTheirWay = new WeakSet<object>()
 
@@ -86,6 +89,7 @@ export class Renderer<Ticket extends object> {
   ): Promise<boolean> {
     const [client, server] = duplexPair()
     for (const end of [client, server]) Object.assign(end, SOCKET_METHODS)
+    letOthersRun(server)
     Object.assign(server, { remoteAddress: request.remoteAddress, remotePort: 0, remoteFamily: 'IPv4' })
     if (request.secure) Object.assign(server, TLS_PROPERTIES)
     onTheirWay.add(server)
@@ -127,6 +131,27 @@ export class Renderer<Ticket extends object> {
     signal.removeEventListener('abort', stop)
     return isWhole
   }
+}
+
+/**
+ * A pair of streams hands everything over within one turn of the loop: an app with its bytes at hand would block the
+ * process until its body ends, and for ever if that never does, deadlines included. A socket makes it wait.
+ */
+function letOthersRun(end: Duplex): void {
+  // What a stream is made of has that name in Node's own documentation.
+  // oxlint-disable no-underscore-dangle
+  const write = end._write.bind(end)
+  let sinceTurn = 0
+  end._write = (chunk: Buffer, encoding, callback) => {
+    sinceTurn += chunk.length
+    if (sinceTurn < BYTES_A_TURN) {
+      write(chunk, encoding, callback)
+      return
+    }
+    sinceTurn = 0
+    write(chunk, encoding, (error) => setImmediate(callback, error))
+  }
+  // oxlint-enable no-underscore-dangle
 }
 
 function destroyBoth(client: Duplex, server: Duplex): void {

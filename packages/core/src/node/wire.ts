@@ -131,7 +131,8 @@ export class Wire {
       return res
     }
     const isFirst = !this.#ended && !res.writableEnded
-    const visitorWasThere = !res.destroyed && res.socket?.destroyed !== true
+    // A socket that has heard its visitor's end cannot be written any more, and is destroyed only a moment later.
+    const visitorWasThere = !res.destroyed && res.socket?.writable !== false
     const kept = this.#kept(chunk)
     const result = this.#call('end', this.#mode === 'headless' ? [callback] : args)
     if (!isFirst) return result

@@ -174,8 +174,7 @@ export class Background {
     }
     const reason = reached ? (result?.reason ?? 'aborted') : 'not-reached'
     if (result?.kind === 'unstorable' && BY_CHANCE.has(result.reason)) return
-    const isComplete = isWhole || reason === 'too-large'
-    if (result?.kind === 'unstorable' && isComplete && !isFailure(result.status)) {
+    if (result?.kind === 'unstorable' && isWhole && !isFailure(result.status)) {
       this.#backOff.succeeded(variant)
       library.remove(response)
       journal.note('refresh', described(reason))

@@ -1,0 +1,25 @@
+// An app in a process of its own: `node redis-child.ts <port of Redis> <careful | naive>`. Prints its port; ends at SIGTERM.
+import { createCacheback } from '@cacheback/core'
+import { cacheback } from '@cacheback/express'
+import express from 'express'
+import { Keyv } from 'keyv'
+import type { AddressInfo } from 'node:net'
+import { carefulAdapter, naiveAdapter } from './redis-adapters.ts'
+
+const [port, settings] = process.argv.slice(2)
+const adapter = settings === 'naive' ? naiveAdapter(Number(port)) : carefulAdapter(Number(port))
+const cache = createCacheback({ store: new Keyv({ store: adapter }), memory: false, maxAge: 600 })
+const app = express()
+app.use(cacheback(cache))
+app.get('/:name', (req, res) => {
+  res.type('text/plain').send(`page ${req.path} `.padEnd(req.path === '/big' ? 800_000 : 100, req.path))
+})
+const server = app.listen(0, '127.0.0.1', () => {
+  console.log((server.address() as AddressInfo).port)
+})
+
+process.once('SIGTERM', () => {
+  server.close()
+  server.closeAllConnections()
+  void cache.close()
+})
