@@ -118,7 +118,7 @@ describe('fastify alone', () => {
     expect(await flood(app.port, pages(3000, ''), { connections: 32 })).toEqual({ 200: 3000 })
     const { mostWrites, stats } = await app.figures()
     expect(mostWrites).toBeLessThanOrEqual(1000)
-    expect(mostWrites).toBeGreaterThan(900)
+    expect(mostWrites).toBeGreaterThan(300)
     expect(stats).toMatchObject({ breaker: 'closed', memory: { entries: 3000 }, events: { 'store-error': 0 } })
   })
 })

@@ -23,7 +23,7 @@ import type {
   Stats,
 } from './types.ts'
 
-const CLOSE_TIMEOUT_MS = 1500
+const CLOSE_TIMEOUT_MS = 1000
 
 /** Makes a response cache. Throws CachebackError for options that are unknown, ill-typed or contradictory. */
 export function createCacheback(options: CachebackOptions = {}): Cacheback {

@@ -49,7 +49,7 @@ export interface Stats {
   /** How many requests bypassed the cache, by reason. */
   readonly bypasses: Readonly<Record<string, number>>
   readonly memory: {
-    /** Bytes held: body, head, key and 600 bytes an entry. */
+    /** Bytes held: body, head, key and 1,300 bytes an entry, which is what Node takes for it. */
     readonly bytes: number
     /** Responses held. */
     readonly entries: number

@@ -1,6 +1,7 @@
 import { FOREIGN } from '../stores/frame.ts'
 import type { Store } from '../stores/store.ts'
 import { Breaker } from './breaker.ts'
+import { DeadlineError, withDeadline } from './deadline.ts'
 import { Doubts } from './doubts.ts'
 
 /** Calls under way at once; more are refused rather than queued (100,000 pending reads are 300 MB in a client). */
@@ -202,28 +203,4 @@ function noted(change: Promise<void>, landing: Landing | undefined): Promise<voi
     )
   }
   return change
-}
-
-class DeadlineError extends Error {}
-
-function withDeadline<T>(promise: Promise<T>, timeoutMs: number, monotonicNow: () => number): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    let dueAt = monotonicNow() + timeoutMs
-    let timer = setTimeout(onDue, timeoutMs).unref()
-    let isLenient = true
-    promise.then(resolve, reject).finally(() => clearTimeout(timer))
-
-    function onDue(): void {
-      const lateMs = monotonicNow() - dueAt
-      // The event loop was blocked: the request may not even have been written yet. Once, it gets its time again.
-      if (isLenient && lateMs > timeoutMs / 2) {
-        isLenient = false
-        dueAt += lateMs + timeoutMs
-        timer = setTimeout(onDue, timeoutMs).unref()
-        return
-      }
-      // An answer may be there already, unread: it gets one turn to arrive.
-      setImmediate(() => reject(new DeadlineError()))
-    }
-  })
 }

@@ -64,7 +64,7 @@ export type StoredHead = Omit<StoredParts, 'body'>
 const MAX_CHOICES = 20
 
 /** Bytes that an entry costs beside its body, head and key. */
-const ENTRY_OVERHEAD_BYTES = 600
+const ENTRY_OVERHEAD_BYTES = 1300
 
 /** A stored response, and what this process has learned about it since. */
 export class StoredResponse {

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 
 import { BackOff } from '../engine/back-off.ts'
 import { Budget } from '../engine/budget.ts'
+import { withDeadline } from '../engine/deadline.ts'
 import { Flights } from '../engine/flights.ts'
 import { Journal } from '../engine/journal.ts'
 import { Library } from '../engine/library.ts'
@@ -270,7 +271,9 @@ export class Road {
     const { visit } = passage
     const lookedAt = this.library.nextOrder()
     const spentMs = since === undefined ? 0 : this.settings.monotonicNow() - since
-    const read = await within(this.#read(passage), this.settings.storeTimeoutMs.get - spentMs)
+    // Several reads have one deadline; what comes after it goes into memory, perhaps.
+    const leftMs = Math.max(1, this.settings.storeTimeoutMs.get - spentMs)
+    const read = await withDeadline(this.#read(passage), leftMs, this.settings.monotonicNow).catch(() => undefined)
     if (visit.res.destroyed) return this.#foreground.leave(visit)
     // Something may have come into memory while the store was asked.
     const best = this.#inMemory(passage) ?? read ?? held
@@ -368,14 +371,6 @@ function identifies({ headers }: RequestHead, { cookies }: Rules): boolean {
 /** What lies under an equivalent key has not said itself that the two queries are the same, perhaps. */
 const answersQuery = (found: StoredResponse | undefined, query: string): boolean =>
   found !== undefined && isSameQuery(found.parts.place, query)
-
-/** Several reads have one deadline; what comes after it goes into memory, perhaps. */
-function within<T>(look: Promise<T>, ms: number): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => setImmediate(resolve, undefined), Math.max(ms, 1)).unref()
-    look.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
-}
 
 /** A `skip` that throws has not said that the request may be shared. */
 function isSkipped(skip: NonNullable<Rules['skip']>, visit: Visit): boolean {
