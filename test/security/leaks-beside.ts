@@ -145,7 +145,7 @@ const pageOfBytes = () =>
 /** A layer outside that writes into the very bytes that pass it. */
 const scribbles: Middleware = ({ req, res }) => {
   const methods = res as unknown as Record<'end' | 'write', (chunk?: unknown, ...rest: unknown[]) => unknown>
-  const name = String(req.headers['x-visitor'] ?? 'nobody')
+  const name = String(req.headers['x-visitor'] ?? 'x')
   for (const method of ['end', 'write'] as const) {
     const below = methods[method].bind(res)
     methods[method] = (chunk, ...rest) => {
