@@ -8,6 +8,7 @@ import { type Counts, load, noCounts } from './process/soak-load.ts'
 
 // A few minutes of everything at once: visitors of all kinds, handlers that fail, a Redis that comes and goes.
 //   pnpm soak [--minutes 3] [--seed 1]
+// A seed brings back the same mix and the same faults, though not to the millisecond.
 // Ends with 1 on a failed response that no handler has caused, an unhandled rejection, or memory that keeps growing.
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '3' }, seed: { type: 'string' } } })
@@ -26,7 +27,7 @@ interface Result {
   readonly purges: number
 }
 
-/** Kills, hangs, restarts and empties Redis, now and then, and leaves it well. */
+/** Kills, hangs and restarts Redis (which forgets everything), now and then; ends it with the soak. */
 async function trouble(
   first: RedisServer,
   random: Random,

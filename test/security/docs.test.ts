@@ -34,7 +34,9 @@ describe.each(PAGES)('%s', (file, heading, count) => {
   })
 
   test('shows what each row says, or says why nothing does', () => {
-    const unshown = rows.filter(([, , text]) => !/\b[A-Z]{2,}-\d{2,3}\b|\.test\.ts`|cannot apply, because|not yet: /.test(text!))
+    const unshown = rows.filter(
+      ([, , text]) => !/\b[A-Z]{2,}-\d{2,3}\b|\.test\.ts`|cannot apply, because|not yet: /.test(text!),
+    )
     expect(unshown.map(([, number]) => number)).toEqual([])
   })
 

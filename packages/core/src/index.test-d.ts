@@ -46,8 +46,9 @@ test('options are of their types', () => {
   createCacheback({ skip: async () => true })
   // @ts-expect-error: strings
   createCacheback({ tags: () => [1] })
-  // @ts-expect-error: not here yet
-  createCacheback({ precompress: true })
+  createCacheback({ precompress: true, inFront: false, jitter: 0.1, refreshAhead: 0.9 })
+  // @ts-expect-error: a share
+  createCacheback({ jitter: '10%' })
 })
 
 test('callbacks know what they get', () => {

@@ -75,7 +75,7 @@ const routes: Readonly<Record<string, Route>> = {
 
 const cache = createCacheback({
   store: await carefulKeyv(redisSocket, `soak-${framework}`),
-  memory: { maxBytes: 16 * 1024 * 1024 },
+  memory: { maxBytes: 8 * 1024 * 1024 },
   refresh: { timeoutMs: 2000 },
 })
 

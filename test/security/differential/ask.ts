@@ -187,6 +187,8 @@ const oddities: readonly Likeness[] = [
   { method: 'HEAD' },
   { method: 'POST', wanted: 200 },
   { range: 'bytes=0-4' },
+  { range: 'bytes=5-', ifRange: true },
+  { range: 'bytes=-3', ifRange: true },
   { content: 'c=1' },
   { agent: true },
 ]
@@ -202,6 +204,7 @@ export const likenesses: fc.Arbitrary<Likeness> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ ...self, cookies: plain.cookies, credential: plain.credential }) },
   { weight: 1, arbitrary: fc.record({ ...nothing, ...self, condition: plain.condition, range: plain.range }) },
   { weight: 1, arbitrary: fc.record({ visitor: self.visitor }) },
+  { weight: 1, arbitrary: fc.constantFrom('c=1', 'c=2').map((content) => ({ method: 'QUERY', content })) },
   { weight: 1, arbitrary: fc.constant({}) },
 )
 

@@ -17,6 +17,8 @@ export interface Visit {
   readonly ask: Ask
   readonly sent: Sent
   readonly beganAt: Moment
+  /** When, before that, nothing at all was going on for the last time. */
+  readonly quietAt: number
   /** Every reading of the clock while it lasted. */
   readonly times: Set<number>
   readonly got: Got
@@ -143,12 +145,13 @@ export class Judge {
   }
 
   /** A refresh that came after it and brought what may not be shared: the page is no longer what it was. */
-  #successorOf({ beganAt }: Visit, body: Render, rules: RouteOptions): Render | undefined {
+  #successorOf({ quietAt }: Visit, body: Render, rules: RouteOptions): Render | undefined {
     return this.#world.renders.find(
-      ({ isDetached, behaviour, seen, ...render }) =>
+      ({ isDetached, isAskedFor, behaviour, seen, ...render }) =>
         isDetached &&
-        render.beganAt.order > body.beganAt.order &&
-        (render.answeredAt?.order ?? Infinity) < beganAt.order &&
+        !isAskedFor &&
+        render.quietAt > body.beganAt.order &&
+        render.beganAt.order < quietAt &&
         !['short', 'broken'].includes(behaviour.body) &&
         !isFailing(behaviour) &&
         whyUnshareable(behaviour, seen, rules) !== undefined &&

@@ -23,12 +23,14 @@ const frameworks: Framework[] = [fastify, expressFramework, koa].filter(
 )
 const steps = Math.ceil(Number(values.steps) / frameworks.length)
 
-for (const framework of frameworks) {
+for (const [index, framework] of frameworks.entries()) {
   let told = 0
-  console.log(`${framework.name}: ${steps} steps from seed ${seed}`)
+  // Other sequences on each, unless the one that is asked for.
+  const first = values.seed === undefined ? seed + index * 1_000_000 : seed
+  console.log(`${framework.name}: ${steps} steps from seed ${first}`)
   const outcome = await run({
     framework,
-    seed,
+    seed: first,
     steps,
     shrink: !values['no-shrink'],
     onProgress(done, lastSeed) {

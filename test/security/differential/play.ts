@@ -74,12 +74,15 @@ export class Player {
       case 'refresh':
         this.#played.steps += 1
         this.#witness.expect(command.host, command.url)
+        this.#world.isAsking = true
         await this.#cache.refresh(`http://${command.host}${command.url}`)
+        this.#world.isAsking = false
         break
       default:
         await this.#act(command)
     }
     await this.#cache.idle()
+    this.#world.quieten()
     this.#witness.look()
   }
 
@@ -155,6 +158,7 @@ export class Player {
     const headers = headersOf(ask, request, this.#learnt.get(pathOf(url)) ?? {})
     const sent = { method: ask.method, url, headers, content: ask.content }
     this.#witness.expect(ask.host, url)
+    const { quietAt } = this.#world
     const beganAt = this.#world.moment()
     const times = new Set([beganAt.time])
     this.#watching.add(times)
@@ -167,7 +171,7 @@ export class Player {
     }
     const done = visit.done.then((got): Visit => {
       this.#watching.delete(times)
-      return { request, ask, sent, beganAt, times, got, hasLeft }
+      return { request, ask, sent, beganAt, quietAt, times, got, hasLeft }
     })
     return { visit: { ...visit, abort }, done }
   }

@@ -32,8 +32,12 @@ export interface Render {
   readonly request: number | undefined
   /** Not from a socket of a visitor. */
   readonly isDetached: boolean
+  /** The application has asked for it, and has been told whether it was stored. */
+  readonly isAskedFor: boolean
   /** In the order of all that happens, and by the clock: when it began, and when its handler had its answer. */
   readonly beganAt: Moment
+  /** When, before that, nothing at all was going on for the last time. */
+  readonly quietAt: number
   answeredAt: Moment | undefined
 }
 
@@ -64,10 +68,13 @@ export class World {
   hold: { readonly where: 'before' | 'body'; readonly gate: Gate } | undefined
   /** Set while the app without the cache answers. */
   repeated: Repeated | undefined
+  /** When nothing at all was going on for the last time. */
+  quietAt = 0
+  /** The application asks for a render. */
+  isAsking = false
   /** Rises with everything that happens. */
   #order = 0
   #version = 0
-
   constructor(setup: Setup) {
     this.setup = setup
     this.behave(undefined, setup.page)
@@ -78,9 +85,9 @@ export class World {
     return { order: this.#order, time: this.clock.now }
   }
 
-  /** How much has happened so far. */
-  get order(): number {
-    return this.#order
+  /** Everything that was going on has come to its end. */
+  quieten(): void {
+    this.quietAt = this.moment().order
   }
 
   behave(path: string | undefined, behaviour: Behaviour): void {
@@ -129,7 +136,9 @@ export class World {
       behaviour,
       request: requestOf(seen.headers['x-visit']),
       isDetached: !(exchange.req.socket instanceof Socket),
+      isAskedFor: this.isAsking,
       beganAt: this.moment(),
+      quietAt: this.quietAt,
       answeredAt: undefined,
     }
     this.renders.push(render)

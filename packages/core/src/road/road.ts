@@ -272,7 +272,9 @@ export class Road {
     const lookedAt = this.library.nextOrder()
     const spentMs = since === undefined ? 0 : this.settings.monotonicNow() - since
     // Several reads have one deadline; what comes after it goes into memory, perhaps.
-    const leftMs = Math.max(1, this.settings.storeTimeoutMs.get - spentMs)
+    const { get } = this.settings.storeTimeoutMs
+    // More than one call may take: the event loop was blocked, which is no fault of the store.
+    const leftMs = spentMs > 1.5 * get ? get : Math.max(1, get - spentMs)
     const read = await withDeadline(this.#read(passage), leftMs, this.settings.monotonicNow).catch(() => undefined)
     if (visit.res.destroyed) return this.#foreground.leave(visit)
     // Something may have come into memory while the store was asked.

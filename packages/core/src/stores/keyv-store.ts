@@ -17,11 +17,12 @@ export function isKeyv(store: Store | KeyvLike): store is KeyvLike {
 export function keyvStore(keyv: KeyvLike): Store {
   let errors = 0
   let isClosed = false
-  const calls = new AsyncLocalStorage<{ hasFailed: boolean }>()
-  // An adapter reports in the context of the call that failed; what comes from elsewhere may concern them all.
+  const calls = new AsyncLocalStorage<{ hasFailed: boolean; isOver: boolean }>()
+  // An adapter reports in the context of the call that failed. What comes from elsewhere may concern them all: a socket
+  // speaks in the context of whichever call has made it, long after that is over.
   const noteError = (): void => {
     const call = calls.getStore()
-    if (call === undefined) errors += 1
+    if (call === undefined || call.isOver) errors += 1
     else call.hasFailed = true
   }
   const parts = partsOf(keyv)
@@ -37,8 +38,10 @@ export function keyvStore(keyv: KeyvLike): Store {
     const connecting = connection?.ready()
     if (connecting !== undefined) await connecting
     const before = errors
-    const state = { hasFailed: false }
-    const result = await calls.run(state, call)
+    const state = { hasFailed: false, isOver: false }
+    const result = await calls.run(state, call).finally(() => {
+      state.isOver = true
+    })
     if (state.hasFailed || errors > before) throw new Error('the store has reported an error')
     return result
   }
