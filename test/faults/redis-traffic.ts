@@ -215,7 +215,8 @@ function expectUnnoticed(outage: Outage, { sites, opens = true, isCold = false }
   if (!opens || noise > SLOW_MS / 4) return
   const after = samples.filter(({ isOpen }) => isOpen)
   const waited = (some: readonly Sample[]): number => some.filter((sample) => isWait(sample, usual)).length
-  expect(waited(before), 'visitors who waited before the breaker opened').toBeLessThanOrEqual(sites.length * 3)
+  // Three at each site, and who came in the same moment.
+  expect(waited(before), 'visitors who waited before the breaker opened').toBeLessThanOrEqual(sites.length * 5)
   // Some by chance, on a busy machine in the very moment of a probe; not one at each site.
   expect(waited(after), 'visitors who waited after it').toBeLessThanOrEqual(sites.length / 2)
   expect(median(times(after)) - usual, 'ms after it, median').toBeLessThan(2)
