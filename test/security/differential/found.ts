@@ -17,6 +17,7 @@ export interface Found {
 const setup: Setup = {
   store: 'memory',
   trustProxy: false,
+  isInFront: false,
   outer: 'nothing',
   page: PLAIN,
   app: {},

@@ -146,6 +146,9 @@ export class Judge {
 
   /** A refresh that came after it and brought what may not be shared: the page is no longer what it was. */
   #successorOf({ quietAt }: Visit, body: Render, rules: RouteOptions): Render | undefined {
+    const { sealed, query = true, cookies = 'bypass' } = rules
+    // Elsewhere it may have been made for a visitor of another variant, and thrown away.
+    if (sealed === true || query !== true || cookies !== 'bypass') return undefined
     return this.#world.renders.find(
       ({ isDetached, isAskedFor, behaviour, seen, ...render }) =>
         isDetached &&

@@ -62,7 +62,7 @@ async function start(framework: Framework, world: () => World, trustProxy: boole
     return [path, { methods, cacheback: options, answer: [] }] as const
   })
   const app = await framework.start({
-    ...(cache === undefined ? {} : { cache }),
+    ...(cache === undefined ? {} : { cache, inFront: world().setup.isInFront }),
     trustProxy,
     routes: Object.fromEntries(routes),
     outside: outsideOf(world),

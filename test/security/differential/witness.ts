@@ -45,9 +45,9 @@ export class Witness {
     // Without a cache the two are always the same: who asks, and in whose context his page is rendered.
     if (seen.context !== seen.headers['x-visitor']) return `rendered in the async context of ${seen.context}`
     if (!isDetached) return undefined
-    const peer = this.#peer(seen)
-    if (peer !== undefined) return peer
     const varied = this.#varied.get(pathOf(seen.url)) ?? new Set()
+    const peer = this.#peer(seen, varied)
+    if (peer !== undefined) return peer
     const flawUnder = (rules: RouteOptions | false): string | undefined =>
       rules === false ? 'where the cache was to keep out' : (this.#unasked(seen, rules) ?? unkeyed(seen, rules, varied))
     // The first request of a path may set out by the rules of the outer layer; what it brings is then not stored.
@@ -64,7 +64,9 @@ export class Witness {
   }
 
   /** Nobody's address; behind a proxy the app asks its peer's, to know whether to believe what it forwards. */
-  #peer({ headers, remoteAddress, ip }: Seen): string | undefined {
+  #peer({ headers, remoteAddress, ip }: Seen, varied: ReadonlySet<string>): string | undefined {
+    // A page that says that it depends on the forwarded address is each visitor's own.
+    if (varied.has('x-forwarded-for') && headers['x-forwarded-for'] !== undefined) return undefined
     const isForwarded = FORWARDING.some((name) => headers[name] !== undefined)
     const isNobody = ip === NOBODY && (isForwarded || remoteAddress === NOBODY)
     return isNobody || (isForwarded && !this.#world.setup.trustProxy)
