@@ -293,7 +293,6 @@ describe('a connection that cannot be trusted is dropped', () => {
   test.each<[title: string, answer: () => Promise<unknown>, resets: number]>([
     ['has not been answered', hang, 1],
     ['has failed', reject, 1],
-    ['has brought what nobody stored', async () => FRAME, 1],
     ['was answered, though late', async () => undefined, 0],
   ])('when the probe before this one %s', async (_, answer, times) => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate'] })
@@ -314,6 +313,20 @@ describe('a connection that cannot be trusted is dropped', () => {
     fake.answer = hang
     await askAfterASecond()
     expect(resets).toHaveLength(times)
+  })
+
+  test('when a probe brings what nobody has stored: at once, and the new one is kept', async () => {
+    const { guarded, fake, clock, resets } = make(reject)
+    for (let i = 0; i < 3; i += 1) await guarded.get('a', asIs).catch(() => undefined)
+    fake.answer = async () => FRAME
+    clock.now += 1000
+    await guarded.get('a', asIs).catch(() => undefined)
+    await vi.waitFor(() => expect(resets).toHaveLength(1))
+    fake.answer = async () => undefined
+    clock.now += 1000
+    await guarded.get('a', asIs).catch(() => undefined)
+    await vi.waitFor(() => expect(guarded.breakerState).toBe('closed'))
+    expect(resets).toHaveLength(1)
   })
 
   test('a store that cannot, or that throws, goes on being guarded', async () => {

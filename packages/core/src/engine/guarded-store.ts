@@ -131,17 +131,22 @@ export class GuardedStore {
     }
   }
 
-  /** Asks for what is never there. Over a connection that has been silent until now it is not asked: it is made anew. */
+  /**
+   * Asks for what is never there. Over a connection that has been silent until now it is not asked: it is made anew, and
+   * so is one that answers with something.
+   */
   async #probe(): Promise<void> {
     if (this.#isSilent) this.#distrust()
     const startedAt = this.#guard.monotonicNow()
-    const ask = async (): Promise<void> => {
+    const ask = async (): Promise<boolean> => {
       const frame = await this.#store.get(this.#guard.probeKey)
-      if (frame !== undefined) throw new Error('a reply to something else')
+      if (frame !== undefined) this.#distrust()
+      return frame === undefined
     }
     try {
-      await withDeadline(this.#heard(ask()), this.#guard.timeoutMs.get, this.#guard.monotonicNow)
-      this.#succeeded()
+      const isGood = await withDeadline(this.#heard(ask()), this.#guard.timeoutMs.get, this.#guard.monotonicNow)
+      if (isGood) this.#succeeded()
+      else this.#failed('probe', new Error('a reply to something else'), startedAt)
     } catch (error) {
       this.#isSilent = true
       this.#failed('probe', error, startedAt)
