@@ -277,6 +277,15 @@ describe('a connection that cannot be trusted is dropped', () => {
     expect(errors).toEqual(Array.from({ length: 4 }, () => ['foreign-reply', 0]))
   })
 
+  test('when the codec of the store cannot read a reply', async () => {
+    const unreadable = async (): Promise<never> => {
+      throw new SyntaxError('PONG')
+    }
+    const { guarded, errors, resets } = make(unreadable)
+    for (let i = 0; i < 3; i += 1) expect(await guarded.get('a', asIs)).toBeUndefined()
+    expect([resets.length, guarded.breakerState, errors[0]]).toEqual([1, 'closed', ['foreign-reply', 0]])
+  })
+
   test('when it is seen too late for the one who asked', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate'] })
     onTestFinished(() => void vi.useRealTimers())

@@ -80,10 +80,14 @@ export class GuardedStore {
   }
 
   async #read<T>(key: string, decode: (frame: Uint8Array) => T | typeof FOREIGN): Promise<T | undefined> {
-    const frame = await this.#store.get(key)
-    if (frame === undefined) return undefined
-    const decoded = decode(frame)
-    if (decoded !== FOREIGN) return decoded
+    try {
+      const frame = await this.#store.get(key)
+      const decoded = frame === undefined ? undefined : decode(frame)
+      if (decoded !== FOREIGN) return decoded
+    } catch (error) {
+      // What the codec of the store cannot read was the reply to something else.
+      if (!(error instanceof SyntaxError)) throw error
+    }
     // Also where nobody waits for it any more: the next reply may belong to somebody else as well.
     this.#guard.onError('foreign-reply', 0)
     this.#distrust()
