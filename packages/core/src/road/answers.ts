@@ -2,9 +2,10 @@ import type { StoredResponse } from '../engine/stored-response.ts'
 import type { Outlet } from '../node/outlet.ts'
 import { serve } from '../node/serve.ts'
 import type { Handling } from '../policy/cache-status.ts'
+import { meets } from '../policy/demands.ts'
 import type { RequestHead } from '../policy/fields.ts'
 import type { Head } from '../policy/storable.ts'
-import type { Miss } from './miss.ts'
+import { type Miss, mayReuse } from './miss.ts'
 import type { Services } from './services.ts'
 
 /** A head that the app has not written: there is nothing in it to append to. */
@@ -18,16 +19,27 @@ export class Answers {
     this.#services = services
   }
 
-  /** Whether something may stand in for a failing render: a purge may have taken it since it was found. */
-  hasStandIn({ standIn }: Miss): boolean {
-    return standIn !== undefined && this.#services.library.admits(standIn)
+  /** What may stand in for a failing render now: since it was found, its time may have passed, or a purge taken it. */
+  #standInOf({ passage, held }: Miss): StoredResponse | undefined {
+    if (held === undefined || !mayReuse(passage, held) || !this.#services.library.admits(held)) return undefined
+    const now = this.#services.settings.now()
+    const { demands, rules } = passage
+    const isWanted = demands === undefined || meets(demands, 'stale', held, now, rules)
+    const { freshUntil, errorUntil } = held.freshness
+    // Without a window nothing stands in, not even where the clock has gone back (RFC 9111 §5.2.2.2).
+    return isWanted && now < errorUntil && errorUntil > freshUntil ? held : undefined
+  }
+
+  hasStandIn(miss: Miss): boolean {
+    return this.#standInOf(miss) !== undefined
   }
 
   /** Serves the stored response in the place of a render that has failed, or says that there is none. */
   standIn(miss: Miss, outlet: Outlet, fwdStatus: number | undefined, asked: RequestHead): void {
-    const { passage, standIn } = miss
+    const { passage } = miss
     const { settings, journal, library } = this.#services
-    if (standIn === undefined || !library.admits(standIn)) {
+    const standIn = this.#standInOf(miss)
+    if (standIn === undefined) {
       this.gatewayTimeout(miss, outlet, 'render-timeout')
       return
     }

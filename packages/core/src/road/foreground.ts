@@ -14,12 +14,11 @@ import type { Passage } from './passage.ts'
 import type { Handling } from '../policy/cache-status.ts'
 import { isEncodable, varyWithEncoding } from '../policy/content-coding.ts'
 import { isNotModified } from '../policy/conditions.ts'
-import { meets } from '../policy/demands.ts'
 import { type RequestHead, valueOf } from '../policy/fields.ts'
 import type { Freshness } from '../policy/freshness.ts'
 import { type Head, isFailure, mayStandInFor } from '../policy/storable.ts'
 import type { Rules } from '../settings.ts'
-import type { Led, Miss } from './miss.ts'
+import { type Led, type Miss, mayReuse } from './miss.ts'
 import type { Services } from './services.ts'
 import { begin, startFill } from './ticket.ts'
 
@@ -80,7 +79,6 @@ export class Foreground {
       passage,
       fwd: this.#whyForwarded(passage, held),
       held,
-      standIn: held !== undefined && this.#mayStandIn(passage, held) ? held : undefined,
       validated: held !== undefined && this.#mayValidate(passage, held) ? held : undefined,
       isHitForMiss: this.#hitForMiss.has(key.full),
     }
@@ -324,22 +322,9 @@ export class Foreground {
     return mayStandInFor(status) && this.answers.hasStandIn(miss)
   }
 
-  #mayStandIn(passage: Passage, held: StoredResponse): boolean {
-    const now = this.#services.settings.now()
-    const { demands, rules } = passage
-    const isWanted = demands === undefined || meets(demands, 'stale', held, now, rules)
-    const { freshUntil, errorUntil } = held.freshness
-    // Without a window nothing stands in, not even where the clock has gone back (RFC 9111 §5.2.2.2).
-    return isWanted && this.#mayReuse(passage, held) && now < errorUntil && errorUntil > freshUntil
-  }
-
   #mayValidate(passage: Passage, held: StoredResponse): boolean {
     if (held.validators.length === 0) return false
-    return this.#mayReuse(passage, held) && this.#services.settings.now() < held.parts.keepUntil
-  }
-
-  #mayReuse({ authorized }: Passage, held: StoredResponse): boolean {
-    return held.parts.authorized || !authorized
+    return mayReuse(passage, held) && this.#services.settings.now() < held.parts.keepUntil
   }
 
   #noteMiss({ passage }: Miss, reason?: string): void {

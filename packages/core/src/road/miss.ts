@@ -6,9 +6,7 @@ import type { Passage } from './passage.ts'
 export interface Miss {
   readonly passage: Passage
   readonly fwd: 'uri-miss' | 'vary-miss' | 'stale' | 'bypass' | 'request'
-  /** What may be served if the render fails. */
-  readonly standIn: StoredResponse | undefined
-  /** What is stored and may not be served as it is. */
+  /** What is stored and may not be served as it is; should the render fail, it may stand in. */
   readonly held: StoredResponse | undefined
   /** What the app is asked about, by its validators. */
   readonly validated: StoredResponse | undefined
@@ -21,3 +19,6 @@ export interface Led {
   readonly key: string
   readonly flight: Flight
 }
+
+/** A response to a request without credentials does not go out for one that has them (RFC 9111 §3.5). */
+export const mayReuse = ({ authorized }: Passage, { parts }: StoredResponse): boolean => parts.authorized || !authorized
