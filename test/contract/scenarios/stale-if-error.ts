@@ -204,22 +204,26 @@ scenario('ERROR-16', 'a failing refresh inside both windows leaves the page to b
   expect((await site.ask('/x')).status).toBe(500)
 })
 
-scenario('ERROR-17', 'whose window ends while the render fails stands in for nobody', async ({ serve, clock, gate }) => {
-  const hold = gate()
-  const site = await serve({
-    routes: {
-      '/x': async ({ n }) => {
-        if (n === 1) return text('page', sie)
-        await hold()
-        return text('busy', error, 503)
+scenario(
+  'ERROR-17',
+  'whose window ends while the render fails stands in for nobody',
+  async ({ serve, clock, gate }) => {
+    const hold = gate()
+    const site = await serve({
+      routes: {
+        '/x': async ({ n }) => {
+          if (n === 1) return text('page', sie)
+          await hold()
+          return text('busy', error, 503)
+        },
       },
-    },
-  })
-  await site.ask('/x')
-  clock.advance(15)
-  const visits = site.crowd(3, '/x')
-  await site.arrived(4)
-  clock.advance(56)
-  hold.open()
-  for (const got of await Promise.all(visits)) expect(got).toMatchObject({ status: 503, text: 'busy' })
-})
+    })
+    await site.ask('/x')
+    clock.advance(15)
+    const visits = site.crowd(3, '/x')
+    await site.arrived(4)
+    clock.advance(56)
+    hold.open()
+    for (const got of await Promise.all(visits)) expect(got).toMatchObject({ status: 503, text: 'busy' })
+  },
+)

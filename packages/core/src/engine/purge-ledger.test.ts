@@ -135,6 +135,32 @@ test('with the store away a purge rejects, holds here, and is told when it is ba
   expect(there.admits(rendered(0, 'a'))).toBe(false)
 })
 
+test.each<[title: string, lose: (frames: Map<string, Uint8Array>, old: Uint8Array) => void]>([
+  ['was restored', (frames, old) => void frames.set('purges', old)],
+  ['has lost its record', (frames) => void frames.delete('purges')],
+])('a store that %s is told again what a process knows', async (_, lose) => {
+  const { shared, open } = makeShared()
+  const [here, idle] = [open(), open()]
+  await here.purge(tag('a'), false)
+  const old = shared.frames.get('purges')!
+  await here.purge(tag('b'), false)
+  lose(shared.frames, old)
+  clock.monotonic += 1000
+  await here.catchUp()
+  const { writes } = shared
+  const later = open()
+  await later.catchUp()
+  expect([later.admits(rendered(0, 'a')), later.admits(rendered(0, 'b')), later.latest]).toEqual([
+    false,
+    false,
+    here.latest,
+  ])
+  // Once is enough, and who knows nothing says nothing.
+  clock.monotonic += 1000
+  await Promise.all([here.catchUp(), idle.catchUp()])
+  expect(shared.writes).toBe(writes)
+})
+
 test('catching up never rejects', async () => {
   const { shared, open } = makeShared()
   shared.isAway = true

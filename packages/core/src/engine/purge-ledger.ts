@@ -86,18 +86,21 @@ export class PurgeLedger {
 
   async #catchUp(store: GuardedStore): Promise<void> {
     try {
-      await this.#read(store)
-      if (this.#untold.length > 0) await this.#tell(store)
+      const newest = await this.#read(store)
+      // What had been told is gone: the store was restored, or has evicted the record. Whoever knows says it again.
+      if (newest < this.latest || this.#untold.length > 0) await this.#tellSoon(store)
     } catch {
       // Counted by the guard. What memory holds goes on being served, and the next request tries again in a second.
     }
     this.#readAt = this.#clocks.monotonicNow()
   }
 
-  async #read(store: GuardedStore): Promise<void> {
-    const marks = await store.get(this.#key, decodePurges)
-    if (!Array.isArray(marks)) return
-    for (const { selector } of this.#marks.merge(marks.filter(isMark))) this.#onLearnt(selector)
+  /** Resolves with the number of the newest purge in the record. */
+  async #read(store: GuardedStore): Promise<number> {
+    const record = await store.get(this.#key, decodePurges)
+    const marks = Array.isArray(record) ? record.filter(isMark) : []
+    for (const { selector } of this.#marks.merge(marks)) this.#onLearnt(selector)
+    return Math.max(0, ...marks.map(({ number }) => number))
   }
 
   async #tell(store: GuardedStore): Promise<void> {
