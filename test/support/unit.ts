@@ -35,5 +35,6 @@ export const PARTS: StoredParts = {
   isHeuristic: false,
   hasOwnEtag: false,
   isWhole: false,
+  isInner: false,
   epoch: 0,
 }

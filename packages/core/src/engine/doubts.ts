@@ -17,9 +17,16 @@ export class Doubts {
     return this.#keys.size > 0 && this.#keys.has(key)
   }
 
-  add(key: string): void {
-    // A doubt of its own: a deletion that is under way now does not settle it.
-    this.#keys.set(key, {})
+  /** Returns this very doubt: a deletion that is under way now does not end it. */
+  add(key: string): object {
+    const doubt = {}
+    this.#keys.set(key, doubt)
+    return doubt
+  }
+
+  /** The key is known to be empty. Returns false where another doubt has come up since this one. */
+  end(key: string, doubt: object): boolean {
+    return this.#keys.peek(key) === doubt && this.#keys.delete(key)
   }
 
   /** Deletes what is in doubt. Stops at the first deletion that fails, until it is called again; never rejects. */
@@ -32,7 +39,7 @@ export class Doubts {
         await Promise.all(
           some.map(async ([key, doubt]) => {
             await remove(key)
-            if (this.#keys.peek(key) === doubt) this.#keys.delete(key)
+            this.end(key, doubt)
           }),
         )
       }

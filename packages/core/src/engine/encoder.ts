@@ -2,12 +2,13 @@ import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
 import PQueue from 'p-queue'
 
-import { CODINGS, type Coding, encodedFields } from '../policy/content-coding.ts'
-import { Representation, compact } from './representation.ts'
+import { CODINGS, type Coding } from '../policy/content-coding.ts'
+import { compact } from './representation.ts'
 import type { StoredResponse } from './stored-response.ts'
 
-/** Responses that wait; more are left as they are, until somebody asks for them again. */
+/** Responses that wait, and their bytes, which memory may have let go of meanwhile; more are left as they are until they are stored again. */
 const QUEUE_LIMIT = 1000
+const QUEUE_BYTES = 16 * 1024 * 1024
 /** Brotli at its best takes a second for a megabyte: above this it does a little less. */
 const BEST_BYTES = 256 * 1024
 
@@ -17,13 +18,22 @@ type Compress = (body: Buffer) => Promise<Buffer>
 export class Encoder {
   readonly #queue = new PQueue({ concurrency: 1 })
   readonly #waiting = new WeakSet<StoredResponse>()
+  #bytes = 0
   #isClosed = false
 
-  /** `onMade` hears of each form that a response has got. */
-  add(response: StoredResponse, isWanted: () => boolean, onMade: () => void): void {
-    if (this.#isClosed || this.#waiting.has(response) || this.#queue.size >= QUEUE_LIMIT) return
+  /** `fits`: whether it is wanted still, with so many bytes more; `onMade` hears of each form that it has got. */
+  add(response: StoredResponse, fits: (bytes: number) => boolean, onMade: () => void): void {
+    const { size } = response
+    const isFull = this.#queue.size >= QUEUE_LIMIT || (this.#bytes > 0 && this.#bytes + size > QUEUE_BYTES)
+    if (this.#isClosed || this.#waiting.has(response) || isFull) return
     this.#waiting.add(response)
-    this.#queue.add(() => encode(response, isWanted, onMade)).catch(() => undefined)
+    this.#bytes += size
+    this.#queue
+      .add(() => encode(response, fits, onMade))
+      .catch(() => undefined)
+      .finally(() => {
+        this.#bytes -= size
+      })
   }
 
   get isIdle(): boolean {
@@ -40,17 +50,16 @@ export class Encoder {
   }
 }
 
-async function encode(response: StoredResponse, isWanted: () => boolean, onMade: () => void): Promise<void> {
+async function encode(response: StoredResponse, fits: (bytes: number) => boolean, onMade: () => void): Promise<void> {
   const { bytes } = response
   for (const coding of CODINGS) {
     const compress = COMPRESSORS[coding]
     // It may have been replaced, purged or evicted while it waited.
-    if (compress === undefined || !isWanted()) continue
+    if (compress === undefined || response.hasCoding(coding) || !fits(0)) continue
     const encoded = await compress(bytes)
     // A form that saves nothing is not worth its memory.
-    if (encoded.length > bytes.length * 0.95 || !isWanted()) continue
-    const fields = encodedFields(response.identity.fields, coding, encoded.length)
-    response.represent(coding, new Representation(fields, compact(exact(encoded))))
+    if (encoded.length > bytes.length * 0.95 || !fits(encoded.length)) continue
+    response.represent(coding, compact(exact(encoded)))
     onMade()
   }
 }

@@ -262,6 +262,9 @@ describe('what is in doubt', () => {
 })
 
 const foreign = () => FOREIGN
+const unreadable = async (): Promise<never> => {
+  throw new SyntaxError('PONG')
+}
 
 describe('a connection that cannot be trusted is dropped', () => {
   test('when a reply belongs to another request; once a second at most', async () => {
@@ -278,9 +281,6 @@ describe('a connection that cannot be trusted is dropped', () => {
   })
 
   test('when the codec of the store cannot read a reply', async () => {
-    const unreadable = async (): Promise<never> => {
-      throw new SyntaxError('PONG')
-    }
     const { guarded, errors, resets } = make(unreadable)
     for (let i = 0; i < 3; i += 1) expect(await guarded.get('a', asIs)).toBeUndefined()
     expect([resets.length, guarded.breakerState, errors[0]]).toEqual([1, 'closed', ['foreign-reply', 0]])

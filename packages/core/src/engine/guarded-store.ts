@@ -55,21 +55,27 @@ export class GuardedStore {
 
   /** A lifetime that is not above 0 would mean "for ever" to many a store, so it is refused here. */
   async set(key: string, frame: Uint8Array, ttlMs: number): Promise<void> {
-    await this.#orDoubt(key, (landing) => this.setRecord(key, frame, ttlMs, landing))
+    await this.#orDoubt(key, 'set', (landing) => this.setRecord(key, frame, ttlMs, landing))
   }
 
   /** For what its writer writes again until it succeeds, so that it is never in doubt. */
   async setRecord(key: string, frame: Uint8Array, ttlMs: number, landing?: Landing): Promise<void> {
     const ttl = Math.ceil(ttlMs)
     if (!(ttl > 0 && Number.isSafeInteger(ttl))) throw new Error('lifetime')
-    const write = (): Promise<void> => noted(this.#store.set(key, frame, ttl), landing)
+    const write = (): Promise<void> => noted(async () => this.#store.set(key, frame, ttl), landing)
     await this.#call('set', write, this.#guard.timeoutMs.set)
   }
 
   async delete(key: string): Promise<void> {
-    await this.#orDoubt(key, (landing) =>
-      this.#call('delete', () => noted(this.#store.delete(key), landing), this.#guard.timeoutMs.set),
-    )
+    await this.#delete(key, true)
+  }
+
+  /** `counts`: whether a failure is one for the breaker. */
+  async #delete(key: string, counts: boolean): Promise<void> {
+    await this.#orDoubt(key, 'delete', (landing) => {
+      const remove = (): Promise<void> => noted(async () => this.#store.delete(key), landing)
+      return this.#call('delete', remove, this.#guard.timeoutMs.set, counts)
+    })
   }
 
   /** Never rejects. A hung connection is left behind after a second. */
@@ -95,25 +101,26 @@ export class GuardedStore {
   }
 
   /** A change that was refused, or failed, or has not come back in time, leaves its key in doubt. */
-  async #orDoubt(key: string, change: (landing: Landing) => Promise<void>): Promise<void> {
-    const landing: Landing = { settled: undefined }
+  async #orDoubt(key: string, name: 'set' | 'delete', change: (landing: Landing) => Promise<void>): Promise<void> {
+    const landing: Landing = { hasSucceeded: undefined }
     try {
       await change(landing)
     } catch (error) {
-      this.#doubts.add(key)
-      if (error instanceof DeadlineError) void this.#doubtAgain(key, landing)
+      const doubt = this.#doubts.add(key)
+      if (error instanceof DeadlineError) void this.#whenLanded(key, name, doubt, landing)
       throw error
     }
   }
 
-  /** A change that was given up may land yet, after what has been deleted since. */
-  async #doubtAgain(key: string, landing: Landing): Promise<void> {
-    await landing.settled
+  /** A write that was given up may land yet, after what has been deleted since; a deletion that does is what was wanted. */
+  async #whenLanded(key: string, name: 'set' | 'delete', doubt: object, landing: Landing): Promise<void> {
+    const hasSucceeded = await landing.hasSucceeded
+    if (name === 'delete' && hasSucceeded === true && this.#doubts.end(key, doubt)) return
     this.#doubts.add(key)
     this.#settleDoubts()
   }
 
-  async #call<T>(name: string, call: () => Promise<T>, timeoutMs: number): Promise<T> {
+  async #call<T>(name: string, call: () => Promise<T>, timeoutMs: number, counts = true): Promise<T> {
     // A client would open a new connection for it, and that would keep the process.
     if (this.#isClosed) throw new Error('closed')
     if (this.#pending >= MAX_PENDING) throw new Error('busy')
@@ -128,7 +135,7 @@ export class GuardedStore {
       this.#succeeded()
       return result
     } catch (error) {
-      this.#failed(name, error, startedAt)
+      this.#failed(name, error, startedAt, counts)
       throw error
     } finally {
       this.#pending -= 1
@@ -169,11 +176,11 @@ export class GuardedStore {
     this.#settleDoubts()
   }
 
-  #failed(name: string, error: unknown, startedAt: number): void {
+  #failed(name: string, error: unknown, startedAt: number, counts = true): void {
     if (error instanceof DeadlineError) this.#isSilent = true
     // A change that is refused at once (full, read-only) costs nobody anything, and what is stored can be read.
     const isRefusal = (name === 'set' || name === 'delete') && !(error instanceof DeadlineError)
-    if (!isRefusal) this.#breaker.failed()
+    if (counts && !isRefusal) this.#breaker.failed()
     const reason = error instanceof DeadlineError ? `${name}-timeout` : `${name}-failed`
     this.#guard.onError(reason, this.#guard.monotonicNow() - startedAt)
   }
@@ -183,7 +190,7 @@ export class GuardedStore {
   }
 
   async #settle(): Promise<void> {
-    const isSettled = await this.#doubts.settle((key) => this.delete(key))
+    const isSettled = await this.#doubts.settle((key) => this.#delete(key, false))
     if (!isSettled) this.#settleAgainAt = this.#guard.monotonicNow() + SETTLE_AGAIN_MS
   }
 
@@ -201,14 +208,15 @@ export class GuardedStore {
 
 /** Where a change that outlives its deadline can be followed. */
 interface Landing {
-  settled: Promise<void> | undefined
+  hasSucceeded: Promise<boolean> | undefined
 }
 
-function noted(change: Promise<void>, landing: Landing | undefined): Promise<void> {
+function noted(begin: () => Promise<void>, landing: Landing | undefined): Promise<void> {
+  const change = begin()
   if (landing !== undefined) {
-    landing.settled = change.then(
-      () => undefined,
-      () => undefined,
+    landing.hasSucceeded = change.then(
+      () => true,
+      () => false,
     )
   }
   return change

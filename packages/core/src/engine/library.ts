@@ -292,8 +292,8 @@ export class Library {
   /** Makes the content codings that a route wants of what memory holds. */
   #encode(response: StoredResponse): void {
     if (!response.isEncodable || !this.memory.isOn) return
-    const isHeld = (): boolean => this.memory.has(response) && this.admits(response)
-    this.#encoder.add(response, isHeld, () => this.memory.resize(response))
+    const fits = (bytes: number): boolean => this.memory.hasRoomFor(response, bytes) && this.admits(response)
+    this.#encoder.add(response, fits, () => this.memory.resize(response))
   }
 
   #write(response: StoredResponse): Promise<void> {

@@ -65,8 +65,10 @@ export class Memory {
     return true
   }
 
-  has(response: StoredResponse): boolean {
-    return this.#entries?.peek(response.parts.key)?.includes(response) === true
+  /** Whether it is kept, and its URL's variants would be if it had so many bytes more. */
+  hasRoomFor(response: StoredResponse, bytes: number): boolean {
+    const variants = this.#entries?.peek(response.parts.key) ?? NONE
+    return variants.includes(response) && sizeOf(variants) + bytes <= this.#maxBytes
   }
 
   /** It has grown. */

@@ -12,9 +12,9 @@ export interface Mark {
 
 const MAX_MARKS = 1000
 /** They are read once a second: the record must stay small, however long the URLs are. */
-const MAX_CHARACTERS = 512 * 1024
+const MAX_BYTES = 512 * 1024
 const MAX_UNSAFE_MARKS = 500
-const MAX_UNSAFE_CHARACTERS = 128 * 1024
+const MAX_UNSAFE_BYTES = 128 * 1024
 
 /**
  * The purges that a process knows, in order. A mark's number is at least the time of the purge and always above all
@@ -95,11 +95,11 @@ export class PurgeMarks {
 
   #bounded(known: Map<string, Mark>): Map<string, Mark> {
     const unsafe = [...known].filter(([, mark]) => mark.unsafe === true)
-    while (unsafe.length > MAX_UNSAFE_MARKS || charactersOf(unsafe) > MAX_UNSAFE_CHARACTERS) {
+    while (unsafe.length > MAX_UNSAFE_MARKS || bytesOf(unsafe) > MAX_UNSAFE_BYTES) {
       known.delete(unsafe.shift()![0])
     }
     const purges = [...known].filter(([, mark]) => mark.unsafe !== true)
-    if (purges.length <= MAX_MARKS && charactersOf(purges) <= MAX_CHARACTERS) return known
+    if (purges.length <= MAX_MARKS && bytesOf(purges) <= MAX_BYTES) return known
     const everything: Mark = { number: this.latest, soft: false, selector: { kind: 'all' } }
     return new Map([[idOf(everything), everything]])
   }
@@ -135,5 +135,5 @@ function idOf(mark: Mark): string {
 /** A purge looks at all marks, and each of them is looked at by very many. */
 const ids = new WeakMap<Mark, string>()
 
-const charactersOf = (marks: readonly (readonly [string, Mark])[]): number =>
-  marks.reduce((sum, [id]) => sum + id.length, 0)
+const bytesOf = (marks: readonly (readonly [string, Mark])[]): number =>
+  marks.reduce((sum, [id]) => sum + Buffer.byteLength(id), 0)

@@ -39,7 +39,7 @@ function make({
     { status, reason: undefined, fields },
     { freshness, vary, authorized: false, isHeuristic: false, keepUntil: NOW + 4000 },
     Buffer.from(body),
-    { standing, receivedAt: NOW, route: '/:x', isWhole: false, tags },
+    { standing, receivedAt: NOW, route: '/:x', isWhole: false, isInner: false, tags },
   )
 }
 
@@ -71,6 +71,7 @@ test('what is stored of a response', () => {
     isHeuristic: false,
     hasOwnEtag: false,
     isWhole: false,
+    isInner: false,
     epoch: 7,
   })
   expect([response.order, response.hits, response.isRemoved]).toEqual([3, 0, false])

@@ -1,9 +1,23 @@
 import { createHash } from 'node:crypto'
 
 import type { Rules } from '../settings.ts'
-import { type Coding, acceptedCodings, isEncodable, varyingByEncoding } from '../policy/content-coding.ts'
+import {
+  type Coding,
+  acceptedCodings,
+  encodedFields,
+  isEncodable,
+  varyingByEncoding,
+  variesByCoding,
+} from '../policy/content-coding.ts'
 import { type Decision, decide } from '../policy/decide.ts'
-import { type FieldLines, type RequestHead, unstoredFields, valueOf, withoutField } from '../policy/fields.ts'
+import {
+  type FieldLines,
+  type RequestHead,
+  type SelectingHead,
+  unstoredFields,
+  valueOf,
+  withoutField,
+} from '../policy/fields.ts'
 import { type Freshness, shortened } from '../policy/freshness.ts'
 import { type RequestKey, storeKey, variantKey, withQuery } from '../policy/key.ts'
 import { canonicalQuery, readSearchRule } from '../policy/no-vary-search.ts'
@@ -33,6 +47,8 @@ export interface StoredParts {
   readonly isHeuristic: boolean
   /** Whether it was captured in front of the whole app: nothing of it was left to layers outside the cache. */
   readonly isWhole: boolean
+  /** Whether it was captured by the rules of an inner layer of the cache, which are not known where it is found first. */
+  readonly isInner: boolean
   /** Whether its ETag is ours: the app does not know it and cannot be asked about it. */
   readonly hasOwnEtag: boolean
   /** The number of the newest purge that was known when its render began. */
@@ -96,7 +112,8 @@ export class StoredResponse {
     this.#freshness = parts.freshness
     const { fields, key, selecting, place, status } = parts
     this.isEncodable = precompress && isEncodable(status, fields, body.length)
-    const sent = withoutField(this.isEncodable ? varyingByEncoding(fields) : fields, 'cache-status')
+    const isVarying = precompress && variesByCoding(status, fields)
+    const sent = withoutField(isVarying ? varyingByEncoding(fields) : fields, 'cache-status')
     if (!hasNoContent(status)) sent.push('Content-Length', String(body.length))
     this.identity = new Representation(sent, compact(body))
     const text = lengthOf(fields) + lengthOf(selecting) + lengthOf(place.tags) + lengthOf(place.hosts)
@@ -118,18 +135,28 @@ export class StoredResponse {
     return typeof body === 'string' ? Buffer.from(body, 'latin1') : body
   }
 
+  hasCoding(coding: Coding): boolean {
+    return this.#encoded?.has(coding) === true
+  }
+
   /** Adds a form of it. */
-  represent(coding: Coding, representation: Representation): void {
+  represent(coding: Coding, body: string | Buffer): void {
+    const representation = new Representation(encodedFields(this.identity.fields, coding, body.length), body)
     this.#encoded ??= new Map()
     this.#encoded.set(coding, representation)
     this.#chosen = new Map()
     this.size += representation.body.length + lengthOf(representation.fields)
   }
 
+  /** Takes the forms of another response over, whose bytes are the same. */
+  takeForms(other: StoredResponse): void {
+    if (!this.isEncodable) return
+    for (const [coding, { body }] of other.#encoded ?? []) this.represent(coding, body)
+  }
+
   /** The form that suits a client best. */
-  representationFor(acceptEncoding: string | null | undefined): Representation {
-    if (this.#encoded === undefined || this.#chosen === undefined || typeof acceptEncoding !== 'string')
-      return this.identity
+  representationFor(acceptEncoding: string | undefined): Representation {
+    if (this.#encoded === undefined || this.#chosen === undefined || acceptEncoding === undefined) return this.identity
     const known = this.#chosen.get(acceptEncoding)
     if (known !== undefined) return known
     const [best] = acceptedCodings(acceptEncoding, [...this.#encoded.keys()])
@@ -162,7 +189,7 @@ export class StoredResponse {
     ]
   }
 
-  isSelectedBy(request: RequestHead): boolean {
+  isSelectedBy(request: SelectingHead): boolean {
     return isSelectedBy(this.parts.selecting, request)
   }
 
@@ -195,6 +222,7 @@ export function storedResponse(
     readonly receivedAt: number
     readonly route: string | undefined
     readonly isWhole: boolean
+    readonly isInner: boolean
     readonly tags: readonly string[]
   },
 ): StoredResponse {
@@ -222,13 +250,14 @@ export function storedResponse(
         route: details.route,
         tags: [...new Set([...tagsOf(head.fields), ...details.tags])],
       },
-      freshness: shortened(storable.freshness, jitterMs(storable.freshness, rules.jitter)),
+      freshness: shortened(storable.freshness, jitterMs(storable.freshness, details.receivedAt, rules.jitter)),
       receivedAt: details.receivedAt,
       authorized: storable.authorized,
       keepUntil: storable.keepUntil,
       isHeuristic: storable.isHeuristic,
       hasOwnEtag,
       isWhole: details.isWhole,
+      isInner: details.isInner,
       epoch: context.epoch,
     },
     context.order,
@@ -260,9 +289,9 @@ export function storedFields(head: Head, rules: Rules, standing: FieldLines, rec
   return own
 }
 
-/** A random part of a share of the lifetime: what was stored together does not expire together. */
-function jitterMs({ bornAt, freshUntil }: Freshness, share: number): number {
-  return share === 0 ? 0 : Math.max(0, freshUntil - bornAt) * share * Math.random()
+/** A random part of a share of what is left of the lifetime: what was stored together does not expire together. */
+function jitterMs({ freshUntil }: Freshness, receivedAt: number, share: number): number {
+  return share === 0 ? 0 : Math.max(0, freshUntil - receivedAt) * share * Math.random()
 }
 
 /** Whether a field stood there before the cache was entered, and stands there still: it is this visitor's. */

@@ -1,11 +1,11 @@
 import type { Budget } from '../engine/budget.ts'
 import type { Library } from '../engine/library.ts'
 import { type RenderContext, type StoredResponse, storedResponse } from '../engine/stored-response.ts'
-import { type FieldLines, valueOf } from '../policy/fields.ts'
+import { type FieldLines, type SelectingHead, valueOf } from '../policy/fields.ts'
 import { freshenedFields, isAboutAnother } from '../policy/freshen.ts'
 import { type Head, type Storable, forbiddenOutside, isFailure, judge } from '../policy/storable.ts'
 import { readSearchRule } from '../policy/no-vary-search.ts'
-import { isSelectingTooLong, selectingOf } from '../policy/vary.ts'
+import { isSelectedBy, isSelectingTooLong, selectingOf } from '../policy/vary.ts'
 import type { ResponseHead } from '../options.ts'
 import { Body } from './body.ts'
 import type { FillListener, FillResult } from './fill-listener.ts'
@@ -20,15 +20,24 @@ export interface FillServices {
   route(): string | undefined
   /** Whether it is captured in front of the whole app. */
   isWhole(): boolean
+  /** Whether an inner layer of the cache has been entered. */
+  isInner(): boolean
   /** The tags that the route's own function gives. */
   tags(head: ResponseHead): readonly string[]
   /** Whether the layers of the cache that were entered are those by whose rules this render began. */
   isRightRoute(): boolean
 }
 
+/** What a fill knows of the render that it listens to. */
+export interface FillContext extends RenderContext {
+  readonly authorized: boolean
+  /** Of a render of our own: the request as it has come through the layers before the cache. */
+  readonly seen?: SelectingHead | undefined
+}
+
 /** One render on its way to the wire: judged at its head, captured, judged again, stored after a clean end. */
 export class Fill implements Tap {
-  readonly #context: RenderContext & { readonly authorized: boolean }
+  readonly #context: FillContext
   readonly #services: FillServices
   readonly #listener: FillListener
   readonly #standing: FieldLines
@@ -43,12 +52,7 @@ export class Fill implements Tap {
   #isDone = false
   readonly #ended: () => void
 
-  constructor(
-    context: RenderContext & { readonly authorized: boolean },
-    services: FillServices,
-    listener: FillListener,
-    standing: FieldLines,
-  ) {
+  constructor(context: FillContext, services: FillServices, listener: FillListener, standing: FieldLines) {
     this.#context = context
     this.#services = services
     this.#listener = listener
@@ -150,6 +154,7 @@ export class Fill implements Tap {
     const verdict = isOther ? { reason: 'other-etag' } : this.#judge(head)
     const storable = 'reason' in verdict ? servedOnce(this.#receivedAt) : verdict
     const response = this.#make(head, storable, validated.bytes)
+    response.takeForms(validated)
     const result = 'reason' in verdict ? verdict.reason : this.#services.library.keep(response)
     if (typeof result === 'string') {
       this.#services.library.remove(validated)
@@ -172,7 +177,10 @@ export class Fill implements Tap {
     if (this.#context.isRefresh === true && isFailure(head.status)) return { reason: 'status' }
     const verdict = judge(head, rules, { requestedAt, receivedAt: this.#receivedAt, authorized })
     if ('reason' in verdict) return verdict
-    if (isSelectingTooLong(selectingOf(verdict.vary, this.#context.request))) return { reason: 'selecting-length' }
+    const { request, seen } = this.#context
+    const selecting = selectingOf(verdict.vary, request)
+    if (isSelectingTooLong(selecting)) return { reason: 'selecting-length' }
+    if (seen !== undefined && !isSelectedBy(selecting, seen)) return { reason: 'key-changed' }
     if (Number(valueOf(head.fields, 'content-length') ?? 0) > this.#services.maxEntryBytes) {
       return { reason: 'too-large' }
     }
@@ -200,6 +208,7 @@ export class Fill implements Tap {
       receivedAt: this.#receivedAt,
       route: this.#services.route(),
       isWhole: this.#services.isWhole(),
+      isInner: this.#services.isInner(),
       tags: this.#tags,
     })
   }

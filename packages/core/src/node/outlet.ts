@@ -11,21 +11,24 @@ export interface Outlet {
 
 /**
  * The ordinary way out: through whatever layers lie between the cache and the wire. A flat array to writeHead is the
- * quickest; a layer with its own `write` or `end` may want to set fields as late as in `end`, so there the head is left
- * to Node.
+ * quickest. A layer with its own `write` or `end` may want to set fields as late as in `end`, and one with its own
+ * `writeHead` may know no flat arrays, or write into them (on-headers 1.0): there the head is left to Node.
  */
 export function outletOf(res: ServerResponse): Outlet {
   const end = (body?: string | Buffer): unknown => (res as Ending).end(...endArguments(body))
   if (!isLayered(res))
     return { writeHead: (status, reason, fields) => res.writeHead(status, reason, fields as string[]), end }
   return {
-    writeHead: (status, reason, fields) => {
-      res.statusCode = status
-      res.statusMessage = reason
-      setFields(res, fields)
-    },
+    writeHead: (status, reason, fields) => setHead(res, status, reason, fields),
     end: (body) => end(bytesFor(body)),
   }
+}
+
+/** A head that Node is to write, with the first byte of the body or at the end. */
+export function setHead(res: ServerResponse, status: number, reason: string, fields: FieldLines): void {
+  res.statusCode = status
+  res.statusMessage = reason
+  setFields(res, fields)
 }
 
 /** Bytes of a layer's own: it may look into what passes it, and write there. */
@@ -45,9 +48,9 @@ export function endArguments(body: string | Buffer | undefined): readonly unknow
   return typeof body === 'string' ? [body, 'latin1'] : [body]
 }
 
-/** Whether something has put its own `write` or `end` on this response. */
+/** Whether something has put a method of its own on this response, through which what is sent has to go. */
 export function isLayered(res: ServerResponse): boolean {
-  return Object.hasOwn(res, 'end') || Object.hasOwn(res, 'write')
+  return Object.hasOwn(res, 'end') || Object.hasOwn(res, 'write') || Object.hasOwn(res, 'writeHead')
 }
 
 /** Sets fields, each name in the place of what stands there; repeated ones stay apart. */

@@ -47,7 +47,7 @@ export function serve(outlet: Outlet, response: StoredResponse, request: Request
 export function serveWhole(
   res: ServerResponse,
   response: StoredResponse,
-  acceptEncoding: string | null,
+  acceptEncoding: string | undefined,
   label: Label,
   now: number,
 ): void {
@@ -62,8 +62,7 @@ export function serveWhole(
   } else {
     fields = [...representation.fields, 'Age', ageOf(response, now), ...labelFields(label)]
   }
-  if (reason === undefined) res.writeHead(status, fields)
-  else res.writeHead(status, reason, fields)
+  res.writeHead(status, reason ?? STATUS_CODES[status] ?? '', fields)
   const { body } = representation
   if (hasNoContent(status)) res.end()
   else if (typeof body === 'string') res.end(body, 'latin1')

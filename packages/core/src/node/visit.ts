@@ -24,6 +24,16 @@ export interface Visit {
 /** Whether the cache has answered, or the framework goes on. */
 export type Outcome = 'answered' | 'proceed'
 
+/** Answers in the framework's place. It stands back from here on, so what goes wrong can only end the connection. */
+export function takeOver(visit: Visit, answer: () => void): void {
+  visit.take()
+  try {
+    answer()
+  } catch {
+    visit.res.destroy()
+  }
+}
+
 /** The part of a request that policy reads. */
 export function requestHead({ req, target, rewritten }: Visit): RequestHead {
   return {

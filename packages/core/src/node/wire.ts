@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 
 import { type FieldLines, withoutField } from '../policy/fields.ts'
-import { type Outlet, bytesFor, endArguments, isLayered, setFields } from './outlet.ts'
+import { type Outlet, bytesFor, endArguments, isLayered, setFields, setHead } from './outlet.ts'
 import { INERT, PASS, type Tap } from './tap.ts'
 import { isContentField, readHead, standingFields, withField, withoutContentFields } from './head.ts'
 
@@ -19,7 +19,7 @@ export class Wire {
   tap: Tap
   readonly #res: ServerResponse
   readonly #below: Below
-  /** A layer outside has its own `write` or `end`: it may hold bytes back, and set fields as late as in `end`. */
+  /** A layer outside has methods of its own: it may hold bytes back, and set fields as late as in `end`. */
   readonly #isLayered: boolean
   #headed = false
   #ended = false
@@ -72,7 +72,10 @@ export class Wire {
     try {
       // Past the layers inside: they have begun to work on what the handler says.
       serve({
-        writeHead: (status, reason, fields) => this.#call('writeHead', [status, reason, fields]),
+        writeHead: (status, reason, fields) => {
+          if (this.#isLayered) setHead(res, status, reason, fields)
+          else this.#call('writeHead', [status, reason, fields])
+        },
         end: (body) => this.#call('end', endArguments(this.#isLayered ? bytesFor(body) : body)),
       })
     } catch {

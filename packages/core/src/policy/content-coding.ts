@@ -1,6 +1,7 @@
 import compressible from 'compressible'
 import Negotiator from 'negotiator'
 
+import type { Rules } from '../settings.ts'
 import { parseCacheControl } from './cache-control.ts'
 import { type FieldLines, valueOf, valuesOf, withoutField } from './fields.ts'
 
@@ -15,7 +16,12 @@ const ABOUT_BYTES = ['content-encoding', 'content-md5', 'content-digest', 'diges
 
 /** Whether other forms of a response may be made: a type that compresses, and nothing that forbids it (RFC 9111 §5.2.2.6). */
 export function isEncodable(status: number, fields: FieldLines, bytes: number): boolean {
-  if (status !== 200 || bytes < MIN_BYTES) return false
+  return bytes >= MIN_BYTES && variesByCoding(status, fields)
+}
+
+/** The same whatever its length: that is not always known when its head goes out. */
+export function variesByCoding(status: number, fields: FieldLines): boolean {
+  if (status !== 200) return false
   const type = valueOf(fields, 'content-type')
   if (type === undefined || compressible(type) !== true) return false
   if (ABOUT_BYTES.some((name) => valueOf(fields, name) !== undefined)) return false
@@ -34,6 +40,12 @@ export function acceptedCodings(acceptEncoding: string, codings: readonly Coding
   return accepted.slice(0, accepted.includes('identity') ? accepted.indexOf('identity') : undefined) as Coding[]
 }
 
+/** The Vary that a head needs from the first answer on, if its route wants it in codings. */
+export function codingVary(status: number, fields: FieldLines, { precompress }: Rules): string[] {
+  const vary = precompress && variesByCoding(status, fields) ? varyWithEncoding(valueOf(fields, 'vary')) : undefined
+  return vary === undefined ? [] : ['Vary', vary]
+}
+
 /** Says that the response would have been another for another Accept-Encoding (RFC 9110 §12.5.5). */
 export function varyingByEncoding(fields: FieldLines): string[] {
   const value = varyWithEncoding(valueOf(fields, 'vary'))
@@ -41,7 +53,7 @@ export function varyingByEncoding(fields: FieldLines): string[] {
 }
 
 /** The Vary that a response with this one needs, where it does not say so already. */
-export function varyWithEncoding(vary: string | undefined): string | undefined {
+function varyWithEncoding(vary: string | undefined): string | undefined {
   const names = (vary ?? '')
     .toLowerCase()
     .split(',')

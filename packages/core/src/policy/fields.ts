@@ -6,8 +6,14 @@ import type { IncomingHttpHeaders } from 'node:http'
  */
 export type FieldLines = readonly string[]
 
+/** What selects a stored response. */
+export interface SelectingHead {
+  readonly headers: IncomingHttpHeaders
+  readonly rawHeaders: readonly string[]
+}
+
 /** The part of a request that policy reads. */
-export interface RequestHead {
+export interface RequestHead extends SelectingHead {
   readonly method: string
   /** Whether it came over TLS. */
   readonly secure: boolean
@@ -15,8 +21,6 @@ export interface RequestHead {
   readonly target: string
   /** What the handler sees instead of the target, where something outside the cache has rewritten it. */
   readonly rewritten: string | undefined
-  readonly headers: IncomingHttpHeaders
-  readonly rawHeaders: readonly string[]
   /** The content of a QUERY (RFC 10008), once it has been read. */
   readonly content?: Buffer | undefined
 }
@@ -79,7 +83,7 @@ const KEPT_ONCE = new Set([
 ])
 
 /** The combined value of a request header, every line of it; null where it is absent, which is not the empty value. */
-export function requestValue(request: RequestHead, name: string): string | null {
+export function requestValue(request: SelectingHead, name: string): string | null {
   if (KEPT_ONCE.has(name)) return valueOf(request.rawHeaders, name) ?? null
   const value = Object.hasOwn(request.headers, name) ? request.headers[name] : undefined
   if (value === undefined) return null

@@ -118,9 +118,9 @@ export function shortened(freshness: Freshness, byMs: number): Freshness {
   return { bornAt, freshUntil: freshUntil - byMs, staleUntil: staleUntil - byMs, errorUntil: errorUntil - byMs }
 }
 
-/** The moment at which such a share of the lifetime is over. */
-export function reachedAt({ bornAt, freshUntil }: Freshness, share: number): number {
-  return bornAt + (freshUntil - bornAt) * share
+/** Whether so much of the lifetime is over that the route wants a new response. */
+export function isAhead({ bornAt, freshUntil }: Freshness, { refreshAhead }: Rules, now: number): boolean {
+  return refreshAhead !== undefined && now >= bornAt + (freshUntil - bornAt) * refreshAhead
 }
 
 /** The current age in whole seconds (RFC 9111 §5.1). A clock that went back makes no negative ages. */

@@ -1,5 +1,5 @@
 import type { Rules } from '../settings.ts'
-import { type FieldLines, type RequestHead, onlyLine, requestValue, valuesOf } from './fields.ts'
+import { type FieldLines, type RequestHead, type SelectingHead, requestValue, valuesOf } from './fields.ts'
 
 /** Selecting headers of a stored response (RFC 9111 §4.1): name, value, name, value; null where it was absent. */
 export type Selecting = readonly (string | null)[]
@@ -49,11 +49,8 @@ export function carriedOf(names: readonly string[], request: RequestHead): Selec
  * A selecting header as it is compared (RFC 9111 §4.1 allows what cannot change its meaning): white space around the
  * members of a list and empty members are nothing (RFC 9110 §5.6.1), and language ranges have no case (RFC 4647 §2).
  */
-function selectingValue(request: RequestHead, name: string): string | null {
-  return comparable(requestValue(request, name), name)
-}
-
-function comparable(value: string | null, name: string): string | null {
+function selectingValue(request: SelectingHead, name: string): string | null {
+  const value = requestValue(request, name)
   // A quoted string may hold commas and spaces that count.
   if (value === null || value.includes('"')) return value
   const members = value.split(',').map((member) => member.trim())
@@ -66,20 +63,9 @@ export function isSelectingTooLong(selecting: Selecting): boolean {
   return selecting.some((value) => value !== null && value.length > MAX_VALUE_LENGTH)
 }
 
-export function isSelectedBy(selecting: Selecting, request: RequestHead): boolean {
+export function isSelectedBy(selecting: Selecting, request: SelectingHead): boolean {
   for (let i = 0; i < selecting.length; i += 2) {
     if (selectingValue(request, selecting[i]!) !== selecting[i + 1]) return false
-  }
-  return true
-}
-
-/** The same for a request of which only the lines of its head have been looked at. */
-export function isSelectedByLines(selecting: Selecting, lines: FieldLines): boolean {
-  for (let i = 0; i < selecting.length; i += 2) {
-    const name = selecting[i]!
-    const value = onlyLine(lines, name)
-    // Several lines are combined by rules of their own: the whole request has to be looked at.
-    if (value === undefined || comparable(value, name) !== selecting[i + 1]) return false
   }
   return true
 }

@@ -174,7 +174,9 @@ export class Background {
     }
     const reason = reached ? (result?.reason ?? 'aborted') : 'not-reached'
     if (result?.kind === 'unstorable' && BY_CHANCE.has(result.reason)) return
-    if (result?.kind === 'unstorable' && isWhole && !isFailure(result.status)) {
+    // Not about what is stored: something before the cache has made another request of it.
+    const isAnswer = result?.kind === 'unstorable' && isWhole && !isFailure(result.status)
+    if (isAnswer && result.reason !== 'key-changed') {
       this.#backOff.succeeded(variant)
       library.remove(response)
       journal.note('refresh', described(reason))

@@ -3,12 +3,13 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import { type StoredResponse, hasNoContent, storedFields } from '../engine/stored-response.ts'
 import { type FillListener, type FillResult } from '../node/fill-listener.ts'
 import { withoutContentFields } from '../node/head.ts'
-import { outletOf } from '../node/outlet.ts'
+import { type Outlet, outletOf } from '../node/outlet.ts'
 import { headOf, renderRequest } from '../node/render-request.ts'
 import type { RenderTarget } from '../node/renderer.ts'
-import type { Outcome } from '../node/visit.ts'
+import { type Outcome, takeOver } from '../node/visit.ts'
 import { type HeadPlan, INERT, PASS } from '../node/tap.ts'
 import { isNotModified } from '../policy/conditions.ts'
+import { variesByCoding, varyingByEncoding } from '../policy/content-coding.ts'
 import { type FieldLines, type RequestHead, valueOf } from '../policy/fields.ts'
 import { type Head, type Storable, mayStandInFor } from '../policy/storable.ts'
 import { carriedOf, isSelectedBy, namesOf, selectingOf } from '../policy/vary.ts'
@@ -186,18 +187,19 @@ export class DetachedFill {
     this.#state = 'streaming'
     this.#stopClock()
     const now = this.#services.settings.now()
-    const fields = storedFields(head, rules, standing, now)
+    const kept = storedFields(head, rules, standing, now)
+    const fields = variesByCoding(head.status, kept) && rules.precompress ? varyingByEncoding(kept) : kept
     const length = valueOf(head.fields, 'content-length')
     if (length !== undefined && !hasNoContent(head.status)) fields.push('Content-Length', length)
     const status = this.#services.labels.forwarded(NO_HEAD, rules, { fwd, stored: true })
     this.#isHeadless = head.status === 200 && isNotModified(fields, request.headers, now)
-    this.#takeVisit()
-    const outlet = outletOf(visit.res)
-    if (this.#isHeadless) {
-      outlet.writeHead(304, 'Not Modified', [...withoutContentFields(fields), ...status])
-      // Whole as it is: his next request may come over the same connection.
-      outlet.end()
-    } else outlet.writeHead(head.status, head.reason ?? STATUS_CODES[head.status] ?? '', [...fields, ...status])
+    this.#takeVisit((outlet) => {
+      if (this.#isHeadless) {
+        outlet.writeHead(304, 'Not Modified', [...withoutContentFields(fields), ...status])
+        // Whole as it is: his next request may come over the same connection.
+        outlet.end()
+      } else outlet.writeHead(head.status, head.reason ?? STATUS_CODES[head.status] ?? '', [...fields, ...status])
+    })
     visit.res.on('drain', () => this.#render?.response?.resume())
     this.#resolve('answered')
   }
@@ -225,9 +227,8 @@ export class DetachedFill {
     }
     this.#state = 'decided'
     this.#stopClock()
-    const { visit, request } = this.#miss.passage
-    this.#takeVisit()
-    this.#foreground.answers.freshened(this.#miss, outletOf(visit.res), response, isStored, request)
+    const { request } = this.#miss.passage
+    this.#takeVisit((outlet) => this.#foreground.answers.freshened(this.#miss, outlet, response, isStored, request))
     this.#resolve('answered')
     return PASS
   }
@@ -254,9 +255,8 @@ export class DetachedFill {
   }
 
   #standIn(status: number | undefined): void {
-    this.#takeVisit()
-    const { visit, request } = this.#miss.passage
-    this.#foreground.answers.standIn(this.#miss, outletOf(visit.res), status, request)
+    const { request } = this.#miss.passage
+    this.#takeVisit((outlet) => this.#foreground.answers.standIn(this.#miss, outlet, status, request))
     this.#resolve('answered')
   }
 
@@ -278,10 +278,10 @@ export class DetachedFill {
     this.#goOn(reached ? 'aborted' : 'not-reached', 0)
   }
 
-  #takeVisit(): void {
+  #takeVisit(answer: (outlet: Outlet) => void): void {
     const { passage } = this.#miss
     const { wire } = this.#services.exchangeOf(passage)
     if (wire !== undefined) wire.tap = INERT
-    passage.visit.take()
+    takeOver(passage.visit, () => answer(outletOf(passage.visit.res)))
   }
 }

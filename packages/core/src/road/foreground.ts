@@ -8,16 +8,15 @@ import type { StoredResponse } from '../engine/stored-response.ts'
 import { type FillListener, type FillResult } from '../node/fill-listener.ts'
 import { outletOf } from '../node/outlet.ts'
 import { serve } from '../node/serve.ts'
-import type { Outcome, Visit } from '../node/visit.ts'
+import { type Outcome, type Visit, takeOver } from '../node/visit.ts'
 import { type HeadPlan, INERT } from '../node/tap.ts'
 import type { Passage } from './passage.ts'
 import type { Handling } from '../policy/cache-status.ts'
-import { isEncodable, varyWithEncoding } from '../policy/content-coding.ts'
+import { codingVary } from '../policy/content-coding.ts'
 import { isNotModified } from '../policy/conditions.ts'
-import { type RequestHead, valueOf } from '../policy/fields.ts'
+import type { RequestHead } from '../policy/fields.ts'
 import type { Freshness } from '../policy/freshness.ts'
-import { type Head, isFailure, mayStandInFor } from '../policy/storable.ts'
-import type { Rules } from '../settings.ts'
+import { isFailure, mayStandInFor } from '../policy/storable.ts'
 import { type Led, type Miss, mayReuse } from './miss.ts'
 import type { Services } from './services.ts'
 import { begin, startFill } from './ticket.ts'
@@ -45,14 +44,6 @@ const hasConditions = (conditions: Readonly<Record<string, string | undefined>>)
 /** Whether anybody but the visitor for whom it was rendered may be served it. */
 const canBeShared = ({ freshUntil, staleUntil }: Freshness, now: number): boolean =>
   Math.max(freshUntil, staleUntil) > now
-
-/** What will be had in several codings says so from the first answer on. */
-function varyOf({ status, fields }: Head, verdict: object, { precompress }: Rules): string[] {
-  if (!precompress || 'reason' in verdict) return []
-  const bytes = Number(valueOf(fields, 'content-length') ?? Infinity)
-  const vary = isEncodable(status, fields, bytes) ? varyWithEncoding(valueOf(fields, 'vary')) : undefined
-  return vary === undefined ? [] : ['Vary', vary]
-}
 
 const lead = (flights: Flights, key: string): Led => ({ key, flight: flights.lead(key) })
 
@@ -83,8 +74,7 @@ export class Foreground {
       isHitForMiss: this.#hitForMiss.has(key.full),
     }
     if (passage.demands?.onlyIfCached === true) {
-      passage.visit.take()
-      this.answers.gatewayTimeout(miss, outletOf(passage.visit.res), 'only-if-cached')
+      takeOver(passage.visit, () => this.answers.gatewayTimeout(miss, outletOf(passage.visit.res), 'only-if-cached'))
       return 'answered'
     }
     if (request.method === 'HEAD') return this.own(miss, 'head')
@@ -228,7 +218,8 @@ export class Foreground {
         }
         const handling: Handling =
           'reason' in verdict ? { fwd: miss.fwd, detail: verdict.reason } : { fwd: miss.fwd, stored: true }
-        const fields = [...this.answers.label(miss, head, handling), ...varyOf(head, verdict, passage.rules)]
+        const vary = 'reason' in verdict ? [] : codingVary(head.status, head.fields, passage.rules)
+        const fields = [...this.answers.label(miss, head, handling), ...vary]
         const isKnown = head.status === 200 && isNotModified(head.fields, exchange.conditions, settings.now())
         return { kind: isKnown ? 'not-modified' : 'pass', fields }
       },
@@ -278,13 +269,15 @@ export class Foreground {
       case 'stand-in':
         // His own: the leader may have been another visitor's by selecting headers that the flight does not know.
         if (!this.answers.hasStandIn(miss)) return this.#lead(miss, undefined)
-        passage.visit.take()
-        this.answers.standIn(miss, outletOf(passage.visit.res), undefined, passage.request)
+        takeOver(passage.visit, () =>
+          this.answers.standIn(miss, outletOf(passage.visit.res), undefined, passage.request),
+        )
         return 'answered'
       case 'superseded':
         return this.#services.again(passage)
       case 'stored':
         if (!joined.response.isSelectedBy(passage.request)) return this.#services.again(passage)
+        if (this.#services.isForInside(passage, joined.response)) return 'proceed'
         return this.#share(miss, joined.response) ? 'answered' : this.#lead(miss, undefined)
       case 'timeout':
         // Its leader may hang for ever: who comes now waits for somebody else.
@@ -301,9 +294,8 @@ export class Foreground {
     const now = settings.now()
     const decision = response.decide(passage, now)
     if ((decision !== 'fresh' && decision !== 'stale') || !library.admits(response)) return false
-    passage.visit.take()
     const label = labels.collapsed(passage, response, decision === 'stale')
-    serve(outletOf(passage.visit.res), response, passage.request, label, now)
+    takeOver(passage.visit, () => serve(outletOf(passage.visit.res), response, passage.request, label, now))
     journal.note('miss', () => ({ ...library.describe(response), reason: 'collapsed' }))
     return true
   }

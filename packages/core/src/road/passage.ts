@@ -21,6 +21,7 @@ export class Exchange {
   route: Route
   /** Captured in front of the app: no layer outside has anything of its own to add. */
   isWhole: boolean
+  readonly #outermost: Route
   /** Lets go of what an outer layer has begun, when an inner one takes over. */
   release: () => void = () => undefined
   /** The request's headers, where it has not been in the app yet. */
@@ -32,6 +33,7 @@ export class Exchange {
     this.visit = visit
     this.isWhole = visit.isInFront === true
     this.#asSent = this.isWhole ? { ...visit.req.headers } : undefined
+    this.#outermost = entered
     this.entered = entered
     this.route = route
   }
@@ -44,6 +46,11 @@ export class Exchange {
     const names = new Set([...Object.keys(asSent), ...Object.keys(req.headers)])
     for (const name of CONDITIONS) names.delete(name)
     return [...names].some((name) => String(asSent[name]) !== String(req.headers[name]))
+  }
+
+  /** Whether a layer further inside has been entered, whose rules are others. */
+  get isInner(): boolean {
+    return this.entered !== this.#outermost
   }
 
   /** From here on what stands on the response is this visitor's, though an outer layer listens already. */

@@ -14,7 +14,7 @@ import { outletOf } from '../node/outlet.ts'
 import { arrive, isOnItsWay } from '../node/renderer.ts'
 import { serve } from '../node/serve.ts'
 import { readContent } from '../node/content.ts'
-import { type Outcome, type Visit, hasClientCertificate, requestHead } from '../node/visit.ts'
+import { type Outcome, type Visit, hasClientCertificate, requestHead, takeOver } from '../node/visit.ts'
 import { INERT, passing } from '../node/tap.ts'
 import type { RouteOptions } from '../options.ts'
 import type { Rules, Settings } from '../settings.ts'
@@ -25,7 +25,7 @@ import { bypassReason } from '../policy/eligible.ts'
 import type { FieldLines, RequestHead } from '../policy/fields.ts'
 import { invalidatedGroups, invalidatedPaths, isUnsafe } from '../policy/invalidation.ts'
 import type { Head } from '../policy/storable.ts'
-import { reachedAt } from '../policy/freshness.ts'
+import { isAhead } from '../policy/freshness.ts'
 import { meets, readDemands } from '../policy/demands.ts'
 import { keyOf } from '../policy/key.ts'
 import { isSameQuery } from '../policy/selector.ts'
@@ -74,6 +74,7 @@ export class Road {
       labels: this.#labels,
       exchangeOf: (passage: Passage) => this.#exchangeOf(passage),
       again: (passage: Passage) => this.#again(passage),
+      isForInside: (passage: Passage, response: StoredResponse) => this.#isForInside(passage, response),
     }
     // Taken now, so that no render begins in the async context of whichever visitor happened to ask.
     this.background = new Background(
@@ -142,7 +143,7 @@ export class Road {
     if (this.#shortcut.answers(visit, base)) return 'answered'
     const request = requestHead(visit)
     const route = (isRetrieval(request) ? this.#recorded(request) : undefined) ?? base
-    if (route.rules === false || !route.rules.inFront || identifies(request, route.rules)) return 'proceed'
+    if (isForApp(request, route)) return 'proceed'
     if (isRetrieval(request)) this.journal.noteRequest()
     return this.#travel(visit, request, route, base, 0)
   }
@@ -154,6 +155,8 @@ export class Road {
   /** A follower sets out anew: the leader's response did not fit it, or another route was the right one. */
   #again({ visit, request, entered, round }: Passage): Outcome | Promise<Outcome> {
     const route = this.#recorded(request) ?? entered
+    // Only now it may be known what the route keeps for itself.
+    if (visit.isInFront === true && isForApp(request, route)) return 'proceed'
     return this.#travel(visit, request, route, entered, round + 1)
   }
 
@@ -254,7 +257,7 @@ export class Road {
   /** Is it stored? */
   #look(passage: Passage, since?: number): Outcome | Promise<Outcome> {
     const held = this.#inMemory(passage)
-    if (isForInside(passage, held)) return 'proceed'
+    if (this.#isForInside(passage, held)) return 'proceed'
     if (held !== undefined && this.#use(passage, held)) return 'answered'
     if (!this.library.hasStore) return this.#foreground.render(passage, held, this.library.nextOrder())
     return this.#lookInStore(passage, held, since)
@@ -279,7 +282,7 @@ export class Road {
     if (visit.res.destroyed) return this.#foreground.leave(visit)
     // Something may have come into memory while the store was asked.
     const best = this.#inMemory(passage) ?? read ?? held
-    if (isForInside(passage, best)) return 'proceed'
+    if (this.#isForInside(passage, best)) return 'proceed'
     if (best !== undefined && this.#use(passage, best)) return 'answered'
     return this.#foreground.render(passage, best, lookedAt)
   }
@@ -301,9 +304,8 @@ export class Road {
     // Only a client that takes anything stale (max-stale) gets what lies beyond its windows.
     if (!isWanted || (!isUsable && passage.demands === undefined)) return false
     if (passage.authorized && !response.parts.authorized) return false
-    visit.take()
     const label = this.#labels.hit(passage, response, now, decision !== 'fresh')
-    serve(outletOf(visit.res), response, request, label, now)
+    takeOver(visit, () => serve(outletOf(visit.res), response, request, label, now))
     this.journal.note(decision === 'fresh' ? 'hit' : 'stale', () => this.library.describe(response))
     if (decision === 'stale' || isDueAhead(passage, response, now)) this.background.refreshSoon(passage, response)
     return true
@@ -347,6 +349,15 @@ export class Road {
     for (const group of invalidatedGroups(head.fields)) this.library.invalidateGroup(host, group)
   }
 
+  /** Whether a response is for the layers further inside to serve, if for anybody. */
+  #isForInside({ visit, route, entered }: Passage, response: StoredResponse | undefined): boolean {
+    if (response === undefined) return false
+    // What was captured inside the app lacks what the layers outside the cache add for each visitor.
+    if (visit.isInFront === true && !response.parts.isWhole) return true
+    // An inner layer has rules of its own, and this process has not seen yet which.
+    return response.parts.isInner && route === entered && !this.#exchanges.has(visit.res)
+  }
+
   #exchangeOf({ visit, entered, route }: Passage): Exchange {
     const known = this.#exchanges.get(visit.res)
     if (known !== undefined) return known
@@ -357,12 +368,15 @@ export class Road {
 }
 
 /** Whether a fresh response has lived so long that its route wants a new one. A refresh carries no Authorization. */
-const isDueAhead = ({ rules, authorized }: Passage, { freshness }: StoredResponse, now: number): boolean =>
-  rules.refreshAhead !== undefined && !authorized && now >= reachedAt(freshness, rules.refreshAhead)
+const isDueAhead = ({ rules, authorized }: Passage, response: StoredResponse, now: number): boolean =>
+  !authorized && isAhead(response.freshness, rules, now)
 
-/** What was captured inside the app lacks what the layers outside the cache add for each visitor. */
-const isForInside = ({ visit }: Passage, response: StoredResponse | undefined): boolean =>
-  visit.isInFront === true && response !== undefined && !response.parts.isWhole
+/** Whether a request goes in as if nothing stood in front: its route wants that, or it carries credentials. */
+function isForApp(request: RequestHead, { rules }: Route): boolean {
+  if (rules === false || !rules.inFront) return true
+  // What an unsafe one changes is to be invalidated, whoever it comes from.
+  return !isUnsafe(request.method) && identifies(request, rules)
+}
 
 /** Whether a request says whose it is, in whatever way its route may go by. */
 function identifies({ headers }: RequestHead, { cookies }: Rules): boolean {

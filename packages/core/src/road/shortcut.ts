@@ -1,14 +1,15 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
 import type { StoredResponse } from '../engine/stored-response.ts'
 import { isLayered } from '../node/outlet.ts'
 import { serveWhole } from '../node/serve.ts'
 import type { Visit } from '../node/visit.ts'
 import { MAX_TARGET_LENGTH } from '../policy/eligible.ts'
-import { onlyLine } from '../policy/fields.ts'
-import { reachedAt } from '../policy/freshness.ts'
+import { type SelectingHead, onlyLine } from '../policy/fields.ts'
+import { isAhead } from '../policy/freshness.ts'
 import { plainKey } from '../policy/key.ts'
-import { PlainFields } from '../policy/plain.ts'
+import { tellingNames } from '../policy/plain.ts'
 import { keyedQuery } from '../policy/query.ts'
-import { isSelectedByLines } from '../policy/vary.ts'
 import type { Rules } from '../settings.ts'
 import type { Background } from './background.ts'
 import type { Route } from './routes.ts'
@@ -20,14 +21,13 @@ import type { Services } from './services.ts'
  * there, or must not be served as it is, goes the long way, so nothing is decided here that is not decided there.
  *
  * What is odd in it, and why (test/bench, `pnpm bench --only hit`):
- * - the lines of the head are read instead of `req.headers`, which Node makes on first use: a seventh of a hit;
  * - no request, key or passage object is made, no closure, no promise;
  * - the array of fields is used again and again, and a small body is a string: head and body leave in one write.
  */
 export class Shortcut {
   readonly #services: Services
   readonly #background: Background
-  readonly #fields = new WeakMap<Rules, PlainFields>()
+  readonly #telling = new WeakMap<Rules, ReadonlySet<string>>()
 
   constructor(services: Services, background: Background) {
     this.#services = services
@@ -42,56 +42,59 @@ export class Shortcut {
     const { library, journal, labels, settings } = this.#services
     if (library.memory.entries === 0 || library.catchingUp !== undefined || isLayered(res)) return false
 
-    const host = onlyLine(req.rawHeaders, 'host')
-    if (typeof host !== 'string') return false
+    // Not the lines of the head, though that were quicker: what a layer before the cache has made of them counts.
+    const { headers } = req
+    const { host } = headers
+    if (host === undefined || typeof onlyLine(req.rawHeaders, 'host') !== 'string') return false
     const mark = target.indexOf('?')
     const path = mark === -1 ? target : target.slice(0, mark)
-    const { rules } = this.#services.routes.recorded(host, path) ?? layer
+    const recorded = this.#services.routes.recorded(host, path)
+    const { rules } = recorded ?? layer
     if (rules === false || rules.skip !== undefined || rules.noVarySearch || rules.vary.length > 0) return false
     if (visit.isInFront === true && !rules.inFront) return false
-    if (!this.#isPlain(req.rawHeaders, rules)) return false
+    if (!this.#isPlain(headers, rules)) return false
 
     const query = mark === -1 ? '' : keyedQuery(rules.query, target.slice(mark))
-    const response = this.#find(plainKey(host, path, query), req.rawHeaders)
+    const response = this.#find(plainKey(host, path, query), req)
     if (response === undefined || (visit.isInFront === true && !response.parts.isWhole)) return false
+    if (recorded === undefined && response.parts.isInner) return false
     const now = settings.now()
     const decision = response.decide(NOBODY, now)
     if (decision !== 'fresh' && decision !== 'stale') return false
-    const isDue = decision === 'stale' || isDueAhead(response, rules, now)
+    const isDue = decision === 'stale' || isAhead(response.freshness, rules, now)
     if (isDue && !this.#background.isRefreshing(response)) return false
-    const acceptEncoding = response.isEncodable ? onlyLine(req.rawHeaders, 'accept-encoding') : null
-    if (acceptEncoding === undefined) return false
 
     journal.noteRequest()
-    visit.take()
     const label = labels.hit({ visit, rules }, response, now, decision === 'stale')
-    serveWhole(res, response, acceptEncoding, label, now)
+    visit.take()
+    try {
+      serveWhole(res, response, headers['accept-encoding'], label, now)
+    } catch {
+      // The framework stands back already.
+      res.destroy()
+    }
     journal.note(decision === 'fresh' ? 'hit' : 'stale', () => library.describe(response))
     return true
   }
 
-  /** As Memory.find, by the lines of the head. */
-  #find(key: string, lines: readonly string[]): StoredResponse | undefined {
+  /** As Memory.find, without a closure. */
+  #find(key: string, request: SelectingHead): StoredResponse | undefined {
     const { library } = this.#services
     for (const response of library.memory.variants(key)) {
-      if (isSelectedByLines(response.parts.selecting, lines)) return library.admits(response) ? response : undefined
+      if (response.isSelectedBy(request)) return library.admits(response) ? response : undefined
     }
     return undefined
   }
 
-  #isPlain(lines: readonly string[], rules: Rules): boolean {
-    let fields = this.#fields.get(rules)
-    if (fields === undefined) this.#fields.set(rules, (fields = new PlainFields(rules)))
-    for (let i = 0; i < lines.length; i += 2) {
-      const telling = fields.telling(lines[i]!)
-      if (telling === 'much' || (telling === 'accept' && EVENT_STREAM.test(lines[i + 1]!))) return false
+  #isPlain(headers: IncomingHttpHeaders, rules: Rules): boolean {
+    let names = this.#telling.get(rules)
+    if (names === undefined) this.#telling.set(rules, (names = tellingNames(rules)))
+    for (const name in headers) {
+      if (names.has(name)) return false
     }
-    return true
+    return headers.accept === undefined || !EVENT_STREAM.test(headers.accept)
   }
 }
 
 const EVENT_STREAM = /event-stream/i
 const NOBODY = { authorized: false }
-
-const isDueAhead = ({ freshness }: StoredResponse, { refreshAhead }: Rules, now: number): boolean =>
-  refreshAhead !== undefined && now >= reachedAt(freshness, refreshAhead)

@@ -8,7 +8,7 @@ import { type Wire } from '../node/wire.ts'
 import { INERT, PASS } from '../node/tap.ts'
 import type { Rules } from '../settings.ts'
 import type { Exchange } from './passage.ts'
-import type { RequestHead } from '../policy/fields.ts'
+import type { RequestHead, SelectingHead } from '../policy/fields.ts'
 import { type RequestKey, keyOf } from '../policy/key.ts'
 import type { Route } from './routes.ts'
 import type { Services } from './services.ts'
@@ -45,12 +45,13 @@ export function startFill(
   visit: Visit,
   listener: FillListener,
   begun: Begun,
+  seen?: SelectingHead,
 ): { readonly fill: Fill; readonly wire: Wire } {
   const { settings, library, budget, routes } = services
   const { key, rules, authorized, validated, isRefresh, carried } = plan
   const wire = exchange.listen(visit, INERT)
   const fill = new Fill(
-    { key, rules, request, authorized, validated, isRefresh, carried, ...begun },
+    { key, rules, request, authorized, validated, isRefresh, carried, seen, ...begun },
     {
       library,
       budget,
@@ -58,6 +59,7 @@ export function startFill(
       now: settings.now,
       route: () => rules.route ?? exchange.visit.route(),
       isWhole: () => exchange.isWhole,
+      isInner: () => exchange.isInner,
       tags: (head) => rules.tags?.(visit.req, head) ?? [],
       isRightRoute: () => {
         // A layer in front of the app has made its key before the app could change the request.
@@ -116,6 +118,8 @@ export class Ticket {
 
   /** The request has arrived: its response is captured here. */
   attach(exchange: Exchange, visit: Visit): void {
+    // What it is now; middleware may write into the headers later.
+    const { headers, rawHeaders } = visit.req
     const { fill, wire } = startFill(
       this.#services,
       this.#plan,
@@ -124,6 +128,7 @@ export class Ticket {
       visit,
       this.#listener,
       this.#begun,
+      { headers: { ...headers }, rawHeaders: [...rawHeaders] },
     )
     exchange.release = () => fill.abandon('layers')
     this.#onReached?.(visit, wire)

@@ -29,6 +29,7 @@ const PARTS: StoredParts = {
   isHeuristic: false,
   hasOwnEtag: true,
   isWhole: true,
+  isInner: false,
   epoch: 7,
 }
 
@@ -97,6 +98,7 @@ describe('a response', () => {
       isHeuristic: fc.boolean(),
       hasOwnEtag: fc.boolean(),
       isWhole: fc.boolean(),
+      isInner: fc.boolean(),
       epoch: fc.nat(),
     })
     fc.assert(
@@ -199,6 +201,7 @@ describe('what is broken is nothing', () => {
     isHeuristic: [true],
     hasOwnEtag: [true],
     isWhole: [true],
+    isInner: [true],
     search: [undefined, 'x'],
     receivedAt: [-1.5],
     epoch: [-1.5],

@@ -106,12 +106,13 @@ function readResponse(head: Record<string, unknown>, body: Buffer, key: string):
     isHeuristic,
     hasOwnEtag,
     isWhole,
+    isInner,
   } = head
   if (bodyBytes !== body.length || !isStatus(status) || !isFieldLines(fields)) return undefined
   if (!isSelecting(selecting) || !isNumber(receivedAt) || !isNumber(epoch) || typeof authorized !== 'boolean') {
     return undefined
   }
-  if (typeof isWhole !== 'boolean') return undefined
+  if (typeof isWhole !== 'boolean' || typeof isInner !== 'boolean') return undefined
   if (!isNumber(keepUntil) || typeof hasOwnEtag !== 'boolean' || typeof isHeuristic !== 'boolean') return undefined
   if (reason !== undefined && (typeof reason !== 'string' || !isFieldValue('reason', reason))) return undefined
   const times = readTimes(freshness)
@@ -133,6 +134,7 @@ function readResponse(head: Record<string, unknown>, body: Buffer, key: string):
     isHeuristic,
     hasOwnEtag,
     isWhole,
+    isInner,
     epoch,
   }
 }
