@@ -232,4 +232,34 @@ scenario('FAULT-66', 'failing handlers by the hundred leave nothing behind', any
   expect((await site.ask('/ok')).cacheStatus).toBe(STORED)
 })
 
+scenario(
+  'FAULT-67',
+  'who comes after a follower has lost his patience waits for that follower, and not for a handler that hangs',
+  anyStore,
+  async ({ serve, gate }) => {
+    const second = gate()
+    const site = await serve({
+      options: { collapse: { waitMs: 500 } },
+      routes: {
+        '/x': async ({ n }) => {
+          if (n === 1) return hang()
+          await second()
+          return text(`render ${n}`, fresh10)
+        },
+      },
+    })
+    const leader = site.visit('/x')
+    await site.arrived(1)
+    const follower = site.visit('/x').done
+    await second.reached()
+    const late = site.crowd(3, '/x')
+    await site.arrived(5)
+    second.open()
+    for (const got of await within(5, Promise.all([follower, ...late]))) expect(got.text).toBe('render 2')
+    expect(site.renders()).toBe(2)
+    leader.abort()
+    await leader.done
+  },
+)
+
 playOnAll()

@@ -122,6 +122,7 @@ scenario(
     await site.cache.purge({ url: '/x' })
     hold.open()
     await site.cache.idle()
+    expect(site.cache.stats()).toMatchObject({ memory: { entries: 0 }, events: { store: 1 } })
     expect(await site.ask('/x')).toMatchObject({ text: 'render 3', cacheStatus: STORED })
   },
 )

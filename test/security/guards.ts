@@ -65,17 +65,24 @@ scenario('GUARD-01', 'who comes in the same moment as a member passes the guards
 
 scenario(
   'GUARD-02',
-  'a page that its route keeps behind the guards stays there: cold, fresh, stale and over',
+  'a page that its route keeps behind the guards stays there: cold, fresh, stale, over and purged',
   anyStore,
   async (stage) => {
     const [guards, renders] = [stage.gate(), stage.gate()]
     guards.open()
     renders.open()
     const site = await serveGuarded(stage, undefined, guards, renders)
-    for (const seconds of [0, 0, 11, 0, 700, 0]) {
-      stage.clock.advance(seconds)
-      expect((await site.ask('/x')).status).toBe(403)
-      expect((await site.ask('/x', { 'X-Member': 'yes' })).text).toMatch(/^secret \d$/)
+    for (const seconds of [0, 0, 11, 0, 700, 0, 'purge', 0, 11] as const) {
+      // What is known of the page goes, what is known of its route stays.
+      if (seconds === 'purge') {
+        await site.cache.purge({ all: true })
+        await site.ask('/x', { 'X-Member': 'yes' })
+      } else stage.clock.advance(seconds)
+      // With a condition he does not go the short way.
+      for (const headers of [{}, { 'If-None-Match': '"other"' }]) {
+        expect((await site.ask('/x', headers)).status).toBe(403)
+        expect((await site.ask('/x', { ...headers, 'X-Member': 'yes' })).text).toMatch(/^secret \d+$/)
+      }
     }
     expect(site.cache.stats().events.hit).toBeGreaterThan(0)
   },

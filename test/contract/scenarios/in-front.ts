@@ -81,16 +81,20 @@ scenario(
     const site = await serve({
       ...inFront,
       outside: ({ req, set }) => {
+        set('X-Layer', 'passed')
         if (req.headers.authorization !== undefined) set('X-User', 'alice')
       },
       routes: { '/x': numbered(cacheControl('public, max-age=10, stale-while-revalidate=60')) },
     })
     const alice = await site.ask('/x', { Authorization: 'Bearer alice' })
     expect(alice.headers['x-user']).toBe('alice')
-    const bob = await site.ask('/x')
-    expect(bob).toMatchObject({ text: 'render 1' })
-    expect(bob.cacheStatus).toMatch(HIT)
-    expect(bob.headers['x-user']).toBeUndefined()
+    // With a condition he does not go the short way.
+    for (const headers of [{}, { 'If-None-Match': '"other"' }]) {
+      const bob = await site.ask('/x', headers)
+      expect(bob).toMatchObject({ text: 'render 1', headers: { 'x-layer': 'passed' } })
+      expect(bob.cacheStatus).toMatch(HIT)
+      expect(bob.headers['x-user']).toBeUndefined()
+    }
     // A refresh is nobody's: from then on it is answered in front.
     clock.advance(11)
     await site.ask('/x')

@@ -64,7 +64,7 @@ scenario(
       options,
       routes: {
         '/image': bytes(Buffer.alloc(5000), png),
-        '/small': text('small', html),
+        '/small': text('a'.repeat(1000), html),
         '/coded': bytes(Buffer.alloc(5000), { ...html, 'content-encoding': 'x-own' }),
         '/kept': text(PAGE, { ...html, ...cacheControl('max-age=10, no-transform') }),
         '/off': { cacheback: { precompress: false }, answer: text(PAGE, html) },

@@ -179,7 +179,14 @@ const oddities: readonly Likeness[] = [
   ...['x-original-url: /r/b', 'x-http-method-override: DELETE', 'accept: text/event-stream'].map((override) => ({
     override,
   })),
-  ...['if-none-match: *', 'if-match: ?', 'if-unmodified-since: ?'].map((condition) => ({ condition })),
+  ...[
+    'if-none-match: ?',
+    'if-none-match: ?',
+    'if-modified-since: ?',
+    'if-none-match: *',
+    'if-match: ?',
+    'if-unmodified-since: ?',
+  ].map((condition) => ({ condition })),
   ...['x-forwarded-host: $', 'x-forwarded-for: #', 'forwarded: for=$;host=b.test', 'forwarded: for=$'].map(
     (origin) => ({ origin }),
   ),

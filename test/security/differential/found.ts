@@ -93,4 +93,28 @@ export const FOUND: readonly Found[] = [
     setup: sealed,
     commands: brokenAfterNotModified,
   },
+  {
+    id: 'SEC-DIFF-08',
+    title: 'the 304 that a handler says to a condition, while nothing is kept from it, is not for others',
+    setup: { ...setup, page: { ...PLAIN, control: 'private', validator: 'etag' } },
+    // Known as uncacheable; then it is not, and who learns its tag does not let it be stored.
+    commands: [
+      ask(),
+      change({ control: 'max-age=10' }),
+      ask({ method: 'HEAD' }),
+      ask({ condition: 'if-none-match: ?' }),
+      ask({ visitor: 1 }),
+    ],
+  },
+  {
+    id: 'SEC-DIFF-09',
+    title: 'likewise where nothing is known of the page any more',
+    setup: { ...setup, page: { ...PLAIN, validator: 'etag' } },
+    commands: [
+      ask(),
+      { kind: 'purge', selector: { all: true }, soft: false },
+      ask({ condition: 'if-none-match: ?' }),
+      ask({ visitor: 1 }),
+    ],
+  },
 ]
