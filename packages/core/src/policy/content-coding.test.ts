@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
+import { resolveRules } from '../settings.ts'
 import {
   type Coding,
   acceptedCodings,
   encodedFields,
+  codingVary,
   isEncodable,
-  varyWithEncoding,
   varyingByEncoding,
 } from './content-coding.ts'
 
@@ -54,7 +55,11 @@ test.each([
   ['Accept, Accept-Encoding', undefined],
   ['*', undefined],
 ])('Vary: %s', (vary, needed) => {
-  expect(varyWithEncoding(vary)).toBe(needed)
+  const fields = [...HTML, ...(vary === undefined ? [] : ['Vary', vary])]
+  const expected = needed === undefined ? [] : ['Vary', needed]
+  expect(codingVary(200, fields, resolveRules([{ precompress: true }]))).toEqual(expected)
+  expect(codingVary(200, fields, resolveRules([{}]))).toEqual([])
+  expect(codingVary(404, fields, resolveRules([{ precompress: true }]))).toEqual([])
 })
 
 test('the fields of a coding', () => {

@@ -294,8 +294,10 @@ export class Foreground {
     const now = settings.now()
     const decision = response.decide(passage, now)
     if ((decision !== 'fresh' && decision !== 'stale') || !library.admits(response)) return false
-    const label = labels.collapsed(passage, response, decision === 'stale')
-    takeOver(passage.visit, () => serve(outletOf(passage.visit.res), response, passage.request, label, now))
+    takeOver(passage.visit, () => {
+      const label = labels.collapsed(passage, response, decision === 'stale')
+      serve(outletOf(passage.visit.res), response, passage.request, label, now)
+    })
     journal.note('miss', () => ({ ...library.describe(response), reason: 'collapsed' }))
     return true
   }

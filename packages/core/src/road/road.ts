@@ -304,8 +304,10 @@ export class Road {
     // Only a client that takes anything stale (max-stale) gets what lies beyond its windows.
     if (!isWanted || (!isUsable && passage.demands === undefined)) return false
     if (passage.authorized && !response.parts.authorized) return false
-    const label = this.#labels.hit(passage, response, now, decision !== 'fresh')
-    takeOver(visit, () => serve(outletOf(visit.res), response, request, label, now))
+    takeOver(visit, () => {
+      const label = this.#labels.hit(passage, response, now, decision !== 'fresh')
+      serve(outletOf(visit.res), response, request, label, now)
+    })
     this.journal.note(decision === 'fresh' ? 'hit' : 'stale', () => this.library.describe(response))
     if (decision === 'stale' || isDueAhead(passage, response, now)) this.background.refreshSoon(passage, response)
     return true

@@ -65,9 +65,9 @@ export class Shortcut {
     if (isDue && !this.#background.isRefreshing(response)) return false
 
     journal.noteRequest()
-    const label = labels.hit({ visit, rules }, response, now, decision === 'stale')
     visit.take()
     try {
+      const label = labels.hit({ visit, rules }, response, now, decision === 'stale')
       serveWhole(res, response, headers['accept-encoding'], label, now)
     } catch {
       // The framework stands back already.
