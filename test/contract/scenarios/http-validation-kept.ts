@@ -206,3 +206,12 @@ scenario('VAL-33', 'where every use is validated, nobody waits for the validatio
   hold.open()
   for (const got of await Promise.all(visits)) expect(got).toMatchObject({ status: 200, text: 'page', complete: true })
 })
+
+scenario('VAL-34', 'a 304 that is not kept has the age that it names', async ({ serve, clock }) => {
+  const site = await serve({
+    routes: { '/x': [plain('page', tagged), notModified({ etag: '"v1"', 'cache-control': 'private', age: '30' })] },
+  })
+  await site.ask('/x')
+  clock.advance(11)
+  expect(await site.ask('/x')).toMatchObject({ status: 200, text: 'page', age: 30 })
+})

@@ -5,6 +5,7 @@ import { expect, onTestFinished } from 'vitest'
 import { makeClient } from '../../support/client.ts'
 import { cacheControl, fresh10, text } from '../../support/reply.ts'
 import { anyStore, scenario, type Stage } from '../../support/scenario.ts'
+import { notModified, plain, VALIDATED } from './http-origin.ts'
 import { closeServer } from '../../support/server.ts'
 
 const inFront = { inFront: true } as const
@@ -219,6 +220,30 @@ scenario(
     })
     for (let i = 0; i < 3; i++) expect((await site.ask('/x')).text).toBe('render 1')
     expect(seen).toBe(3)
+  },
+)
+
+scenario(
+  'FRONT-11',
+  'a route that is kept behind the app is the same route, whether it was reached through the cache in front or not',
+  anyStore,
+  async ({ serve, clock }) => {
+    const page = { etag: '"v1"', age: '30' }
+    const site = await serve({
+      ...inFront,
+      appWide: false,
+      routes: {
+        '/x': {
+          cacheback: { maxAge: 10, inFront: false },
+          answer: ({ n }) => (n === 1 ? plain('page', page) : notModified(page)),
+        },
+      },
+    })
+    await site.ask('/x')
+    for (let i = 0; i < 3; i++) {
+      clock.advance(1)
+      expect(await site.ask('/x')).toMatchObject({ text: 'page', age: 30, cacheStatus: VALIDATED })
+    }
   },
 )
 

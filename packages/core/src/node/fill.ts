@@ -2,6 +2,7 @@ import type { Budget } from '../engine/budget.ts'
 import type { Library } from '../engine/library.ts'
 import { type RenderContext, type StoredResponse, storedResponse } from '../engine/stored-response.ts'
 import { type FieldLines, type SelectingHead, valueOf } from '../policy/fields.ts'
+import { birthOf } from '../policy/freshness.ts'
 import { freshenedFields, isAboutAnother } from '../policy/freshen.ts'
 import { type Head, type Storable, forbiddenOutside, isFailure, judge } from '../policy/storable.ts'
 import { readSearchRule } from '../policy/no-vary-search.ts'
@@ -152,7 +153,8 @@ export class Fill implements Tap {
     const head: Head = { status, reason, fields }
     this.#head = head
     const verdict = isOther ? { reason: 'other-etag' } : this.#judge(head)
-    const storable = 'reason' in verdict ? servedOnce(this.#receivedAt) : verdict
+    const exchange = { requestedAt: this.#context.requestedAt, receivedAt: this.#receivedAt }
+    const storable = 'reason' in verdict ? servedOnce(birthOf(fields, exchange)) : verdict
     const response = this.#make(head, storable, validated.bytes)
     response.takeForms(validated)
     const result = 'reason' in verdict ? verdict.reason : this.#services.library.keep(response)
@@ -246,9 +248,9 @@ export class Fill implements Tap {
 }
 
 /** A response that goes to this one visitor and is not kept. */
-function servedOnce(at: number): Storable {
-  const freshness = { bornAt: at, freshUntil: at, staleUntil: at, errorUntil: at }
-  return { freshness, vary: [], authorized: false, isHeuristic: false, keepUntil: at }
+function servedOnce(bornAt: number): Storable {
+  const freshness = { bornAt, freshUntil: bornAt, staleUntil: bornAt, errorUntil: bornAt }
+  return { freshness, vary: [], authorized: false, isHeuristic: false, keepUntil: bornAt }
 }
 
 const isStrings = (value: unknown): value is string[] =>

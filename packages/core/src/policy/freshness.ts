@@ -93,12 +93,17 @@ export function freshnessOf(
   namedLifetimeMs: number,
 ): Freshness {
   const lifetimeMs = isError(status) ? Math.min(namedLifetimeMs, MAX_ERROR_LIFETIME_MS) : namedLifetimeMs
-  const apparentAge = Math.max(0, exchange.receivedAt - dateOf(fields, exchange.receivedAt))
-  const correctedAge = ageValueMs(fields) + Math.max(0, exchange.receivedAt - exchange.requestedAt)
-  const bornAt = exchange.receivedAt - Math.max(apparentAge, correctedAge)
+  const bornAt = birthOf(fields, exchange)
   const freshUntil = bornAt + lifetimeMs
   const windows = isError(status) ? NO_WINDOWS : staleWindowsMs(directives, rules)
   return { bornAt, freshUntil, staleUntil: freshUntil + windows.revalidate, errorUntil: freshUntil + windows.error }
+}
+
+/** The moment at which its age was 0 (RFC 9111 §4.2.3). */
+export function birthOf(fields: FieldLines, { requestedAt, receivedAt }: Exchange): number {
+  const apparentAge = Math.max(0, receivedAt - dateOf(fields, receivedAt))
+  const correctedAge = ageValueMs(fields) + Math.max(0, receivedAt - requestedAt)
+  return receivedAt - Math.max(apparentAge, correctedAge)
 }
 
 /**

@@ -10,7 +10,7 @@ import { outletOf } from '../node/outlet.ts'
 import { serve } from '../node/serve.ts'
 import { type Outcome, type Visit, takeOver } from '../node/visit.ts'
 import { type HeadPlan, INERT } from '../node/tap.ts'
-import type { Passage } from './passage.ts'
+import { type Passage, isForInside } from './passage.ts'
 import type { Handling } from '../policy/cache-status.ts'
 import { codingVary } from '../policy/content-coding.ts'
 import { isNotModified } from '../policy/conditions.ts'
@@ -277,7 +277,7 @@ export class Foreground {
         return this.#services.again(passage)
       case 'stored':
         if (!joined.response.isSelectedBy(passage.request)) return this.#services.again(passage)
-        if (this.#services.isForInside(passage, joined.response)) return 'proceed'
+        if (isForInside(passage, joined.response)) return 'proceed'
         return this.#share(miss, joined.response) ? 'answered' : this.#lead(miss, undefined)
       case 'timeout':
         // Its leader may hang for ever: who comes now waits for somebody else.

@@ -1,3 +1,4 @@
+import type { StoredResponse } from '../engine/stored-response.ts'
 import type { Rules } from '../settings.ts'
 import type { Demands } from '../policy/demands.ts'
 import { CONDITIONS } from '../policy/conditions.ts'
@@ -127,6 +128,10 @@ export interface Passage {
   /** How often it has been on the road already: a follower whom the leader's response did not fit. */
   readonly round: number
 }
+
+/** What was captured inside the app lacks what the layers outside the cache add for each visitor. */
+export const isForInside = ({ visit }: Passage, response: StoredResponse | undefined): boolean =>
+  visit.isInFront === true && response !== undefined && !response.parts.isWhole
 
 /** The fields of this visitor alone: on `res`, and where the framework keeps its own. */
 function standingOf(visit: Visit): string[] {

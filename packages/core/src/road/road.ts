@@ -18,7 +18,7 @@ import { type Outcome, type Visit, hasClientCertificate, requestHead, takeOver }
 import { INERT, passing } from '../node/tap.ts'
 import type { RouteOptions } from '../options.ts'
 import type { Rules, Settings } from '../settings.ts'
-import { Exchange, type Passage } from './passage.ts'
+import { Exchange, type Passage, isForInside } from './passage.ts'
 import type { Handling } from '../policy/cache-status.ts'
 import { readCookies } from '../policy/cookies.ts'
 import { bypassReason } from '../policy/eligible.ts'
@@ -74,7 +74,6 @@ export class Road {
       labels: this.#labels,
       exchangeOf: (passage: Passage) => this.#exchangeOf(passage),
       again: (passage: Passage) => this.#again(passage),
-      isForInside: (passage: Passage, response: StoredResponse) => this.#isForInside(passage, response),
     }
     // Taken now, so that no render begins in the async context of whichever visitor happened to ask.
     this.background = new Background(
@@ -257,7 +256,8 @@ export class Road {
   /** Is it stored? */
   #look(passage: Passage, since?: number): Outcome | Promise<Outcome> {
     const held = this.#inMemory(passage)
-    if (this.#isForInside(passage, held)) return 'proceed'
+    if (isForInside(passage, held)) return 'proceed'
+    if (this.#isOfUnknownLayers(passage, held)) return this.#learnLayers(passage)
     if (held !== undefined && this.#use(passage, held)) return 'answered'
     if (!this.library.hasStore) return this.#foreground.render(passage, held, this.library.nextOrder())
     return this.#lookInStore(passage, held, since)
@@ -282,7 +282,8 @@ export class Road {
     if (visit.res.destroyed) return this.#foreground.leave(visit)
     // Something may have come into memory while the store was asked.
     const best = this.#inMemory(passage) ?? read ?? held
-    if (this.#isForInside(passage, best)) return 'proceed'
+    if (isForInside(passage, best)) return 'proceed'
+    if (this.#isOfUnknownLayers(passage, best)) return this.#learnLayers(passage)
     if (best !== undefined && this.#use(passage, best)) return 'answered'
     return this.#foreground.render(passage, best, lookedAt)
   }
@@ -351,13 +352,25 @@ export class Road {
     for (const group of invalidatedGroups(head.fields)) this.library.invalidateGroup(host, group)
   }
 
-  /** Whether a response is for the layers further inside to serve, if for anybody. */
-  #isForInside({ visit, route, entered }: Passage, response: StoredResponse | undefined): boolean {
-    if (response === undefined) return false
-    // What was captured inside the app lacks what the layers outside the cache add for each visitor.
-    if (visit.isInFront === true && !response.parts.isWhole) return true
-    // An inner layer has rules of its own, and this process has not seen yet which.
-    return response.parts.isInner && route === entered && !this.#exchanges.has(visit.res)
+  /** Whether it was captured by the rules of inner layers, and this process has not seen yet which those are. */
+  #isOfUnknownLayers({ visit, request, route, entered }: Passage, response: StoredResponse | undefined): boolean {
+    if (response?.parts.isInner !== true || route !== entered || this.#exchanges.has(visit.res)) return false
+    return this.#recorded(request) === undefined
+  }
+
+  /** Lets a request through to the inner layers, which may serve it then. */
+  #learnLayers(passage: Passage): Outcome {
+    const { visit, request, entered } = passage
+    const exchange = this.#exchangeOf(passage)
+    exchange.listen(
+      visit,
+      passing(() => {
+        // There are none any more.
+        if (!exchange.isInner) this.routes.record(hostOf(request), pathOf(request), entered)
+        return []
+      }),
+    )
+    return 'proceed'
   }
 
   #exchangeOf({ visit, entered, route }: Passage): Exchange {

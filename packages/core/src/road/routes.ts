@@ -30,16 +30,18 @@ export class Routes {
 
   /** Makes a layer; throws CachebackError for bad options. */
   layer(options: RouteOptions | false = {}): Route {
-    if (options === false) return { rules: false, options: [], outer: undefined }
+    if (options === false) return { rules: false, options: [], outer: this.base }
     checkRouteOptions(options)
     if (Object.keys(options).length === 0) return this.base
-    return { rules: resolveRules([this.#base, options]), options: [options], outer: undefined }
+    return { rules: resolveRules([this.#base, options]), options: [options], outer: this.base }
   }
 
   /** The inner layer over the outer; the same two always give the same route. */
   lay(outer: Route, inner: Route): Route {
     // A layer that says nothing changes nothing.
     if (inner === this.base) return outer
+    // Over the cache's own options alone it is what it was made as: the same, whichever layers there are before it.
+    if (outer === this.base) return inner
     const known = this.#laid.get(outer)?.get(inner)
     if (known !== undefined) return known
     const options = [...outer.options, ...inner.options]

@@ -2,7 +2,6 @@ import type { Budget } from '../engine/budget.ts'
 import type { Flights } from '../engine/flights.ts'
 import type { Journal } from '../engine/journal.ts'
 import type { Library } from '../engine/library.ts'
-import type { StoredResponse } from '../engine/stored-response.ts'
 import type { Labels } from './labels.ts'
 import type { Outcome } from '../node/visit.ts'
 import type { Settings } from '../settings.ts'
@@ -21,6 +20,4 @@ export interface Services {
   exchangeOf(passage: Passage): Exchange
   /** Puts a request on the road once more. */
   again(passage: Passage): Outcome | Promise<Outcome>
-  /** Whether a response is for the layers further inside to serve, if for anybody. */
-  isForInside(passage: Passage, response: StoredResponse): boolean
 }
