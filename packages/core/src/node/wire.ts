@@ -36,21 +36,26 @@ export class Wire {
     const own = res as unknown as Below
     this.#below = { writeHead: own.writeHead, write: own.write, end: own.end, destroy: own.destroy }
     this.#isLayered = isLayered(res)
-    own.writeHead = (...args) => this.#writeHead(args)
-    own.write = (...args) => (this.#isBelow ? this.#call('write', args) : this.#write(args))
-    own.end = (...args) => (this.#isBelow ? this.#call('end', args) : this.#end(args))
-    own.destroy = (...args) => {
+    // Each has a name before it is a property: see `nothing`.
+    const writeHead: Method = (...args) => this.#writeHead(args)
+    const write: Method = (...args) => (this.#isBelow ? this.#call('write', args) : this.#write(args))
+    const end: Method = (...args) => (this.#isBelow ? this.#call('end', args) : this.#end(args))
+    const destroy: Method = (...args) => {
       this.#destroyedByApp = true
       // The 304 was whole: his next request may be on the same connection.
       if (this.#mode === 'headless' && !this.#ended) return this.#endHeadless()
       return this.#call('destroy', args)
     }
+    own.writeHead = writeHead
+    own.write = write
+    own.end = end
+    own.destroy = destroy
     const onClose = (): void => {
       if (!this.#ended) this.#safely(() => this.tap.onClose(this.#destroyedByApp))
     }
     // A visitor may have left before the request came as far as here.
     if (res.closed) process.nextTick(onClose)
-    else res.once('close', onClose)
+    else res.on('close', onClose)
   }
 
   #endHeadless(): unknown {

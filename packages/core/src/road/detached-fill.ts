@@ -4,6 +4,7 @@ import { type StoredResponse, hasNoContent, storedFields } from '../engine/store
 import { type FillListener, type FillResult } from '../node/fill-listener.ts'
 import { withoutContentFields } from '../node/head.ts'
 import { type Outlet, outletOf } from '../node/outlet.ts'
+import { nothing } from '../node/own.ts'
 import { headOf, renderRequest } from '../node/render-request.ts'
 import type { RenderTarget } from '../node/renderer.ts'
 import { type Outcome, takeOver } from '../node/visit.ts'
@@ -52,8 +53,8 @@ export class DetachedFill {
   #hasLanded = false
   #isTruncated = false
   #isHeadless = false
-  #resolve: (outcome: Outcome) => void = () => undefined
-  #stopClock: () => void = () => undefined
+  #resolve: (outcome: Outcome) => void = nothing
+  #stopClock: () => void = nothing
 
   constructor(
     services: Services,

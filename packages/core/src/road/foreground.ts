@@ -7,6 +7,7 @@ import { HitForMiss } from '../engine/hit-for-miss.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
 import { type FillListener, type FillResult } from '../node/fill-listener.ts'
 import { outletOf } from '../node/outlet.ts'
+import { nothing } from '../node/own.ts'
 import { serve } from '../node/serve.ts'
 import { type Outcome, type Visit, takeOver } from '../node/visit.ts'
 import { type HeadPlan, INERT } from '../node/tap.ts'
@@ -160,7 +161,7 @@ export class Foreground {
   /** A visitor waits at most so long for a render. Returns what stops the clock. */
   startClock({ passage }: Miss, onTimeout: () => void): () => void {
     const { renderTimeoutMs } = passage.rules
-    if (renderTimeoutMs === undefined) return () => undefined
+    if (renderTimeoutMs === undefined) return nothing
     const timer = setTimeout(onTimeout, renderTimeoutMs)
     timer.unref()
     return () => clearTimeout(timer)
@@ -224,7 +225,7 @@ export class Foreground {
         return { kind: isKnown ? 'not-modified' : 'pass', fields }
       },
       onResult: (result) => {
-        exchange.release = () => undefined
+        exchange.release = nothing
         stopClock()
         this.landed(miss, led, result)
       },
@@ -244,10 +245,11 @@ export class Foreground {
       if (!wire.standIn((outlet) => this.answers.standIn(miss, outlet, undefined, asked()))) return
       fill.abandon('render-timeout')
     })
-    exchange.release = () => {
+    const release = (): void => {
       if (led !== undefined) this.#services.flights.land(led.key, led.flight, { kind: 'superseded' })
       fill.abandon('superseded')
     }
+    exchange.release = release
     this.#noteMiss(miss)
     return 'proceed'
   }

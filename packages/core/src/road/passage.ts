@@ -7,6 +7,7 @@ import type { RequestKey } from '../policy/key.ts'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 
 import { standingFields } from '../node/head.ts'
+import { nothing } from '../node/own.ts'
 import type { Visit } from '../node/visit.ts'
 import { Wire } from '../node/wire.ts'
 import { type Tap } from '../node/tap.ts'
@@ -24,7 +25,7 @@ export class Exchange {
   isWhole: boolean
   readonly #outermost: Route
   /** Lets go of what an outer layer has begun, when an inner one takes over. */
-  release: () => void = () => undefined
+  release: () => void = nothing
   /** The request's headers, where it has not been in the app yet. */
   readonly #asSent: IncomingHttpHeaders | undefined
   #wire: Wire | undefined

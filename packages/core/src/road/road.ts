@@ -11,6 +11,7 @@ import type { StoredResponse } from '../engine/stored-response.ts'
 import { Background } from './background.ts'
 import { Foreground } from './foreground.ts'
 import { outletOf } from '../node/outlet.ts'
+import { Own, nothing } from '../node/own.ts'
 import { arrive, isOnItsWay } from '../node/renderer.ts'
 import { serve } from '../node/serve.ts'
 import { readContent } from '../node/content.ts'
@@ -49,7 +50,7 @@ export class Road {
   readonly journal: Journal
   readonly library: Library
   readonly background: Background
-  readonly #exchanges = new WeakMap<object, Exchange>()
+  readonly #exchanges = new Own<Exchange>()
   readonly #budget: Budget
   readonly #labels: Labels
   readonly #foreground: Foreground
@@ -173,7 +174,7 @@ export class Road {
     if (liesOver(exchange.route, exchange.entered) && !isChanged) return 'proceed'
     const { entered } = exchange
     exchange.release()
-    exchange.release = () => undefined
+    exchange.release = nothing
     exchange.restoreConditions(visit)
     const request = requestHead(visit)
     // The layers of a POST say nothing about those of a GET.

@@ -130,7 +130,8 @@ export class Ticket {
       this.#begun,
       { headers: { ...headers }, rawHeaders: [...rawHeaders] },
     )
-    exchange.release = () => fill.abandon('layers')
+    const release = (): void => fill.abandon('layers')
+    exchange.release = release
     this.#onReached?.(visit, wire)
     // Something between the server and the cache has made another request of it: its response is for another key.
     const { secure, content } = this.#request
