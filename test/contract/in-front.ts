@@ -18,4 +18,9 @@ export const NOT_IN_FRONT: Readonly<Record<string, string>> = {
   'REG-41': 'nothing happens to a request before it comes to the cache',
   'REG-81': 'nothing has read the content before',
   'REG-84': 'nothing has read the content before',
+  'REG-92': 'no layer of the app runs on a hit: REG-96 has the layer before the cache',
+  'REG-93': 'no layer of the app runs on a hit: REG-96 has the layer before the cache',
+  'REG-94': 'no layer of the app runs on a hit: REG-96 has the layer before the cache',
+  'REG-103': 'no layer of the app runs on a hit: REG-105 has the layer before the cache',
+  'REG-104': 'a layer of the app fails in the app, as without a cache: REG-105 has the layer before the cache',
 }

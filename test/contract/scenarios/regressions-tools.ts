@@ -1,7 +1,12 @@
+import { createCacheback, type CachebackOptions } from '@cacheback/core'
+import { once } from 'node:events'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { ServerResponse } from 'node:http'
 import { expect, onTestFinished } from 'vitest'
+import type { Hand, Middleware } from '../../support/app.ts'
+import { type Client, makeClient } from '../../support/client.ts'
 import type { Site } from '../../support/scenario.ts'
+import { closeServer } from '../../support/server.ts'
 
 type Method = (...args: unknown[]) => unknown
 type Methods = Record<'writeHead' | 'write' | 'end', Method>
@@ -32,3 +37,24 @@ export async function othersCome(site: Site, count: number, path: string): Promi
 
 /** Followers may wait for ever: a flight without a landing is found out by the time limit of the test. */
 export const patient = { collapse: { waitMs: 600_000 } } as const
+
+/** With and without the short way to a hit, which a route with `skip` never goes; each with pages of its own. */
+export const ways = [{}, { version: 'long', skip: () => false }] as const
+
+/** An app of node:http, a cache in front of it, and a layer before that. */
+export async function behind(layer: Middleware, options: CachebackOptions, app: RequestListener): Promise<Client> {
+  const cache = createCacheback(options)
+  const listener = cache.listener(app)
+  const server = createServer((req, res) => {
+    layer({ req, res } as Hand)
+    listener(req, res)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const client = makeClient(server)
+  onTestFinished(async () => {
+    client.close()
+    await closeServer(server)
+    await cache.close()
+  })
+  return client
+}
