@@ -149,6 +149,49 @@ describe('deadlines', () => {
     expect(await guarded.get('a', asIs)).toBe(FRAME)
   })
 
+  test('a deletion that lands after its deadline was one: its key is in doubt no more, and is not deleted again', async () => {
+    const late = Promise.withResolvers<unknown>()
+    const { guarded, fake, calls } = make(() => late.promise)
+    const deleted = guarded.delete('a').catch(() => 'given up')
+    await vi.advanceTimersByTimeAsync(251)
+    expect(await deleted).toBe('given up')
+    fake.answer = async () => FRAME
+    expect(await guarded.get('a', asIs)).toBeUndefined()
+    late.resolve(undefined)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await guarded.get('a', asIs)).toBe(FRAME)
+    await guarded.get('b', asIs)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(calls.map(([name]) => name)).toEqual(['delete', 'get', 'get'])
+  })
+
+  test('changes that all land after their deadlines: deletions come to an end, and the store stays in service', async () => {
+    const { guarded, fake, calls, breaker, clock } = make()
+    const readOn = async (ms: number): Promise<void> => {
+      for (let i = 0; i < ms; i += 20) {
+        await guarded.get('read', asIs)
+        clock.now += 20
+        await vi.advanceTimersByTimeAsync(20)
+      }
+    }
+    // 300 ms for a change, and nothing for a read.
+    fake.answer = () =>
+      calls.at(-1)![0] === 'get'
+        ? Promise.resolve(FRAME)
+        : new Promise((resolve) => setTimeout(resolve, 300, undefined))
+    for (let i = 0; i < 30; i += 1) {
+      guarded.set(`${i}`, FRAME, 1000).catch(() => undefined)
+      await readOn(20)
+    }
+    await readOn(30_000)
+    const deletions = (): number => calls.filter(([name]) => name === 'delete').length
+    const before = deletions()
+    await readOn(10_000)
+    expect(deletions()).toBe(before)
+    for (let i = 0; i < 30; i += 1) expect(await guarded.get(`${i}`, asIs)).toBe(FRAME)
+    expect([guarded.breakerState, breaker]).toEqual(['closed', []])
+  })
+
   test('no timer is left behind', async () => {
     const { guarded, fake } = make()
     await guarded.get('a', asIs)
@@ -259,6 +302,23 @@ describe('what is in doubt', () => {
     expect(await guarded.get('a', asIs)).toBe(FRAME)
     expect(calls.map(([name]) => name)).toEqual(['set', 'get'])
   })
+})
+
+test('a store whose changes return no promise has made them when they return', async () => {
+  const calls: string[] = []
+  const store = {
+    get: async () => FRAME,
+    set: (key: string) => void calls.push(`set ${key}`),
+    delete: (key: string) => calls.push(`delete ${key}`) > 0,
+  } as unknown as Store
+  const onError = vi.fn<(reason: string) => void>()
+  const guard = { timeoutMs: { get: 50, set: 250 }, monotonicNow: () => 0, probeKey: 'p', onError, onBreaker() {} }
+  const guarded = new GuardedStore(store, guard)
+  await guarded.set('a', FRAME, 1000)
+  await guarded.setRecord('b', FRAME, 1000)
+  await guarded.delete('c')
+  for (const key of ['a', 'b', 'c']) expect(await guarded.get(key, asIs)).toBe(FRAME)
+  expect([calls, onError.mock.calls]).toEqual([['set a', 'set b', 'delete c'], []])
 })
 
 const foreign = () => FOREIGN

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { PARTS, PLACE } from '../../../../test/support/unit.ts'
+import { decodePurges, encodePurges } from '../stores/frame.ts'
 import type { Freshness } from '../policy/freshness.ts'
 import type { Place, ReadSelector } from '../policy/selector.ts'
 import { type Mark, PurgeMarks } from './purge-marks.ts'
@@ -331,4 +332,16 @@ describe('marks that come in', () => {
     marks.add(tag('a'), false, 40)
     expect(checked()).not.toBe(raised)
   })
+})
+
+test.each<[title: string, unsafe: boolean]>([
+  ['purges', false],
+  ['invalidations by unsafe requests', true],
+])('the record of many %s with long names in any script can be read again', (_, unsafe) => {
+  const marks = new PurgeMarks()
+  for (let i = 0; i < 1000; i += 1) marks.add(tag(`${'記事'.repeat(200)}${i}`), false, NOW, unsafe)
+  const frame = encodePurges(marks.all)
+  expect(frame.length).toBeLessThan(1024 * 1024)
+  expect(decodePurges(frame)).toEqual(marks.all)
+  expect(marks.all.length).toBeGreaterThan(0)
 })
