@@ -22,7 +22,7 @@ scenario(
           if (user === undefined) delete req.headers['x-user']
           else req.headers['x-user'] = user
         },
-        routes: { '/x': ({ headers }) => text(`for ${headers['x-user']}`, { ...fresh10, vary: 'X-User' }) },
+        routes: { '/x': ({ headers }) => text(`for ${String(headers['x-user'])}`, { ...fresh10, vary: 'X-User' }) },
       })
       for (let i = 0; i < 2; i++) {
         expect((await site.ask('/x', ALICE)).text).toBe('for alice')
