@@ -122,14 +122,15 @@ scenario(
   },
 )
 
-/** Fails for whoever asks for it. */
+/** Fails for whoever asks for it, in the method that he names. */
 const breaking: Middleware = ({ req, res }) => {
-  if (req.headers['x-break'] === undefined) return
-  methodsOf(res).writeHead = () => {
+  const name = req.headers['x-break']
+  if (name !== 'writeHead' && name !== 'end') return
+  methodsOf(res)[name] = () => {
     throw new Error('a layer failed')
   }
 }
-const BREAK = { 'X-Break': 'yes' }
+const BREAK = { 'X-Break': 'writeHead' }
 
 scenario(
   'REG-103',
@@ -139,7 +140,7 @@ scenario(
     for (const options of ways) {
       const site = await serve({ options, outside: breaking, routes: { '/x': text('page', fresh10) } })
       await site.ask('/x')
-      for (const headers of [{}, { 'If-None-Match': '"other"' }, { Range: 'bytes=0-1' }]) {
+      for (const headers of [{}, { 'If-None-Match': '"other"' }, { Range: 'bytes=0-1' }, { 'X-Break': 'end' }]) {
         expect(await site.ask('/x', { ...BREAK, ...headers })).toMatchObject({ status: 0, text: '', complete: false })
         expect(await site.ask('/x')).toMatchObject({ text: 'page', cacheStatus: hit(10) })
       }
