@@ -156,3 +156,28 @@ scenario(
     expect(site.renders()).toBeLessThan(2)
   },
 )
+
+scenario(
+  'REG-118',
+  'a crowd after a restart: what a route’s own layer has stored is served to all, and renewed once when it is over',
+  sharedStore,
+  async ({ serve, clock }) => {
+    for (const inFront of [false, true]) {
+      const app = { inFront, options: { cookies: 'ignore', version: `${inFront}` }, routes: guarded } as const
+      await (await serve(app)).ask('/x')
+      const fresh = await serve(app)
+      for (const got of await Promise.all(fresh.crowd(10, '/x'))) {
+        expect(got).toMatchObject({ status: 200, text: 'for all' })
+      }
+      expect(fresh.renders()).toBe(0)
+      clock.advance(11)
+      const over = await serve(app)
+      for (const got of await Promise.all(over.crowd(10, '/x'))) {
+        expect(got).toMatchObject({ status: 200, text: 'for all' })
+      }
+      await over.cache.idle()
+      expect(over.renders()).toBe(1)
+      expect((await over.ask('/x')).cacheStatus).toBe(hit(10))
+    }
+  },
+)
