@@ -1,7 +1,6 @@
 /**
  * What the cache knows of an object that is not its own (a response), kept on that object under a symbol. Not in a WeakMap:
- * V8 takes the values of an old WeakMap for reachable until the next full collection, keys or no keys, and so every
- * request with all that hangs on it would live for seconds instead of one collection of the young.
+ * V8 takes the values of an old one for reachable until the next full collection (docs/decisions/short-lived-requests.md).
  */
 export class Own<Value> {
   readonly #name = Symbol('cacheback')
