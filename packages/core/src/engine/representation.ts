@@ -4,7 +4,7 @@ import type { FieldLines } from '../policy/fields.ts'
  * Up to this size a body is kept as a latin1 string: it leaves in one write together with its head, and has no Buffer
  * around it. Above, writing it would cost more than that saves.
  */
-const MAX_TEXT_BYTES = 8 * 1024
+export const MAX_TEXT_BYTES: number = 8 * 1024
 
 /** One form of a stored response as it goes out: as the app has made it, or in a content coding. */
 export class Representation {

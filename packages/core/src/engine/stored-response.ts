@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 import type { Rules } from '../settings.ts'
 import {
@@ -296,13 +296,13 @@ function jitterMs({ freshUntil }: Freshness, receivedAt: number, share: number):
 
 /** Whether a field stood there before the cache was entered, and stands there still: it is this visitor's. */
 function isUnchanged(name: string, fields: FieldLines, standing: FieldLines): boolean {
-  const before = valueOf(standing, name)
+  const before = standing.length === 0 ? undefined : valueOf(standing, name)
   return before !== undefined && before === valueOf(fields, name)
 }
 
 /** RFC 9110 §8.8.3: the same bytes have the same tag, other bytes another. */
 function strongEtag(body: Buffer): string {
-  return `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`
+  return `"${hash('sha256', body, 'base64url').slice(0, 27)}"`
 }
 
 function lengthOf(strings: readonly (string | null)[]): number {

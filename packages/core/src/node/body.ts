@@ -1,4 +1,5 @@
 import type { Budget } from '../engine/budget.ts'
+import { MAX_TEXT_BYTES } from '../engine/representation.ts'
 
 /** The bytes of a response as they pass by: bounded, and copied, for a handler may use its buffer again. */
 export class Body {
@@ -23,16 +24,16 @@ export class Body {
     if (this.#bytes + bytes.length > this.#limit) return 'too-large'
     if (!this.#budget.take(bytes.length)) return 'capture-budget'
     this.#bytes += bytes.length
-    // An exact Buffer: small ones of Buffer.from would each hold on to a slab of 8 KiB.
-    const copy = Buffer.allocUnsafeSlow(bytes.length)
-    copy.set(bytes)
-    this.#chunks.push(copy)
+    // Those of a string are a copy already.
+    this.#chunks.push(typeof chunk === 'string' ? bytes : Buffer.from(bytes))
     return undefined
   }
 
-  /** All bytes in one exact Buffer. */
+  /** All bytes in one Buffer; in an exact one, where it is to be kept: others would each hold on to a slab of 8 KiB. */
   toBuffer(): Buffer {
-    if (this.#chunks.length === 1) return this.#chunks[0]!
+    const [first] = this.#chunks
+    const isOne = first !== undefined && this.#chunks.length === 1
+    if (isOne && (first.length <= MAX_TEXT_BYTES || first.buffer.byteLength === first.length)) return first
     const whole = Buffer.allocUnsafeSlow(this.#bytes)
     let at = 0
     for (const chunk of this.#chunks) at += chunk.copy(whole, at)
@@ -47,11 +48,13 @@ export class Body {
   }
 }
 
-function bytesOf(chunk: unknown, encoding: unknown): Uint8Array {
-  if (typeof chunk !== 'string') return chunk instanceof Uint8Array ? chunk : EMPTY
+function bytesOf(chunk: unknown, encoding: unknown): Buffer {
+  if (typeof chunk !== 'string') return chunk instanceof Uint8Array ? asBuffer(chunk) : EMPTY
   // Buffer.byteLength only guesses for base64, so the bytes are made before they are counted.
   const isKnown = typeof encoding === 'string' && Buffer.isEncoding(encoding)
   return Buffer.from(chunk, isKnown ? encoding : 'utf8')
 }
 
-const EMPTY = new Uint8Array(0)
+const asBuffer = ({ buffer, byteOffset, length }: Uint8Array): Buffer => Buffer.from(buffer, byteOffset, length)
+
+const EMPTY = Buffer.alloc(0)

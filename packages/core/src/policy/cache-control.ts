@@ -15,10 +15,19 @@ const isTokenCode = (code: number): boolean =>
  * value counts (§4.2.1 asks for the first or for stale).
  */
 export function parseCacheControl(lines: readonly string[]): Directives {
+  const [line = ''] = lines
+  const known = lines.length === 1 ? read.get(line) : undefined
+  if (known !== undefined) return known
   const directives = new Map<string, string>()
-  for (const line of lines) readLine(line, directives)
+  for (const each of lines) readLine(each, directives)
+  if (lines.length === 1 && line.length <= MAX_KNOWN_LENGTH && read.size < MAX_KNOWN) read.set(line, directives)
   return directives
 }
+
+/** Lines that have been read: most apps have a handful. */
+const read = new Map<string, Directives>()
+const MAX_KNOWN = 200
+const MAX_KNOWN_LENGTH = 200
 
 /** The delta-seconds of a directive in milliseconds: undefined where it is absent, 0 where it is no number (§4.2.1). */
 export function directiveMs(directives: Directives, name: string): number | undefined {

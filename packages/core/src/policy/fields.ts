@@ -28,11 +28,15 @@ export interface RequestHead extends SelectingHead {
 /** The content of a QUERY is read into memory before it is answered; a larger one is not for the cache. */
 export const MAX_CONTENT_BYTES: number = 64 * 1024
 
+/** Whether a name as it is spelled is this one, in lower-case. Most names differ in length. */
+const isNamed = (spelled: string, name: string): boolean =>
+  spelled === name || (spelled.length === name.length && spelled.toLowerCase() === name)
+
 /** All values of a field, in order. `name` is lower-case. */
 export function valuesOf(fields: FieldLines, name: string): string[] {
   const values: string[] = []
   for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i]!.toLowerCase() === name) values.push(fields[i + 1]!)
+    if (isNamed(fields[i]!, name)) values.push(fields[i + 1]!)
   }
   return values
 }
@@ -41,23 +45,25 @@ export function valuesOf(fields: FieldLines, name: string): string[] {
 export function withoutField(fields: FieldLines, name: string): string[] {
   const others: string[] = []
   for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i]!.toLowerCase() !== name) others.push(fields[i]!, fields[i + 1]!)
+    if (!isNamed(fields[i]!, name)) others.push(fields[i]!, fields[i + 1]!)
   }
   return others
 }
 
 /** The combined value of a field (RFC 9110 §5.3), or undefined where it is absent. */
 export function valueOf(fields: FieldLines, name: string): string | undefined {
-  const values = valuesOf(fields, name)
-  return values.length === 0 ? undefined : values.join(', ')
+  let found: string | undefined
+  for (let i = 0; i < fields.length; i += 2) {
+    if (isNamed(fields[i]!, name)) found = found === undefined ? fields[i + 1]! : `${found}, ${fields[i + 1]!}`
+  }
+  return found
 }
 
 /** The value of a field that has one line (`name` is lower-case), null where it has none, undefined where it has several. */
 export function onlyLine(lines: FieldLines, name: string): string | null | undefined {
   let found: string | null = null
   for (let i = 0; i < lines.length; i += 2) {
-    const other = lines[i]!
-    if (other.length !== name.length || other.toLowerCase() !== name) continue
+    if (!isNamed(lines[i]!, name)) continue
     if (found !== null) return undefined
     found = lines[i + 1]!
   }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 import type { Rules } from '../settings.ts'
 import { type CookieReading, readCookies } from './cookies.ts'
@@ -116,7 +116,7 @@ const sized = (part: string): string => `${part.length}:${part}`
 const sizedAll = (parts: readonly (string | null)[]): string =>
   `${parts.length}:${parts.map((part) => (part === null ? '-' : sized(part))).join('')}`
 
-const digest = (text: string | Buffer): string => createHash('sha256').update(text).digest('base64url').slice(0, 27)
+const digest = (text: string | Buffer): string => hash('sha256', text, 'base64url').slice(0, 27)
 
 /** What Redis, globs, hash tags and terminals take for something else becomes %xx. */
 const escape = (text: string): string =>

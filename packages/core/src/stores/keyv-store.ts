@@ -10,6 +10,9 @@ export function isKeyv(store: Store | KeyvLike): store is KeyvLike {
   return typeof (store as { on?: unknown }).on === 'function'
 }
 
+/** The calls under way. One for all stores: before Node 24 each of these costs every promise of the process a little. */
+const calls = new AsyncLocalStorage<{ readonly keyv: KeyvLike; hasFailed: boolean; isOver: boolean }>()
+
 /**
  * Any Keyv as a store. Keyv answers a miss and an outage alike, so an `error` event while a call is under way means
  * that the call has failed; the listeners are attached before first use (without one, Keyv 6 ends the process).
@@ -17,12 +20,11 @@ export function isKeyv(store: Store | KeyvLike): store is KeyvLike {
 export function keyvStore(keyv: KeyvLike): Store {
   let errors = 0
   let isClosed = false
-  const calls = new AsyncLocalStorage<{ hasFailed: boolean; isOver: boolean }>()
   // An adapter reports in the context of the call that failed. What comes from elsewhere may concern them all: a socket
   // speaks in the context of whichever call has made it, long after that is over.
   const noteError = (): void => {
     const call = calls.getStore()
-    if (call === undefined || call.isOver) errors += 1
+    if (call === undefined || call.isOver || call.keyv !== keyv) errors += 1
     else call.hasFailed = true
   }
   const parts = partsOf(keyv)
@@ -38,7 +40,7 @@ export function keyvStore(keyv: KeyvLike): Store {
     const connecting = connection?.ready()
     if (connecting !== undefined) await connecting
     const before = errors
-    const state = { hasFailed: false, isOver: false }
+    const state = { keyv, hasFailed: false, isOver: false }
     const result = await calls.run(state, call).finally(() => {
       state.isOver = true
     })
