@@ -137,8 +137,10 @@ export class DetachedFill {
         render.response?.resume()
         if (!isHeard() || this.#state !== 'streaming' || this.#isHeadless) return
         const { res } = this.#miss.passage.visit
-        // Less than was declared: on a connection that is kept he would wait for the rest.
-        if (this.#isTruncated) res.end(() => res.destroy())
+        // Less than was declared: on a connection that is kept he would wait for the rest. Once it has ended, a response
+        // has no socket any more.
+        const { socket } = res
+        if (this.#isTruncated) res.end(() => socket?.destroy())
         else res.end()
       },
       onBroken: () => {
