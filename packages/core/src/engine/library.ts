@@ -163,7 +163,7 @@ export class Library {
     if (!isNewest) return { refused: 'superseded' }
     this.#varyLists.note(response.parts.key, namesOf(response.parts.selecting))
     this.#journal.note('store', () => this.describe(response))
-    response.written = this.#write(response)
+    if (this.#store !== undefined) response.written = this.#write(this.#store, response)
     this.#encode(response)
     return { written: response.written }
   }
@@ -296,9 +296,7 @@ export class Library {
     this.#encoder.add(response, fits, () => this.memory.resize(response))
   }
 
-  #write(response: StoredResponse): Promise<void> {
-    const store = this.#store
-    if (store === undefined) return Promise.resolve()
+  #write(store: GuardedStore, response: StoredResponse): Promise<void> {
     const { keepUntil, receivedAt, selecting, key, place } = response.parts
     const ttlMs = Math.min(keepUntil - receivedAt + EXPIRY_MARGIN_MS, MAX_TTL_MS)
     const write = async (): Promise<void> => {

@@ -13,8 +13,8 @@ type Variants = readonly StoredResponse[]
 export class Memory {
   readonly #entries: LRUCache<string, Variants> | undefined
   readonly #maxBytes: number
-  /** The keys of each path: an unsafe request invalidates a few of them, and must not look at all. */
-  readonly #paths = new Map<string, Set<string>>()
+  /** The keys of each path: an unsafe request invalidates a few of them, and must not look at all. Most paths have one. */
+  readonly #paths = new Map<string, string | Set<string>>()
   #count = 0
 
   /** `maxBytes` 0: nothing is kept. `onEvict` hears of what had to go for want of room. */
@@ -96,7 +96,8 @@ export class Memory {
 
   /** What is kept of a path. */
   atPath(path: string): StoredResponse[] {
-    return [...(this.#paths.get(path) ?? [])].flatMap((key) => this.#entries?.peek(key) ?? [])
+    const keys = this.#paths.get(path) ?? []
+    return (typeof keys === 'string' ? [keys] : [...keys]).flatMap((key) => this.#entries?.peek(key) ?? [])
   }
 
   #removeOf(key: string, matches: (response: StoredResponse) => boolean): void {
@@ -121,8 +122,15 @@ export class Memory {
   #forgetPath(key: string, [first]: Variants): void {
     const path = first?.parts.place.path ?? ''
     const keys = this.#paths.get(path)
-    keys?.delete(key)
-    if (keys?.size === 0) this.#paths.delete(path)
+    if (typeof keys === 'object') keys.delete(key)
+    if (keys === key || (typeof keys === 'object' && keys.size === 0)) this.#paths.delete(path)
+  }
+
+  #notePath(path: string, key: string): void {
+    const keys = this.#paths.get(path)
+    if (keys === undefined) this.#paths.set(path, key)
+    else if (typeof keys === 'object') keys.add(key)
+    else if (keys !== key) this.#paths.set(path, new Set([keys, key]))
   }
 
   #set(key: string, variants: Variants): void {
@@ -135,8 +143,7 @@ export class Memory {
     entries.delete(key)
     if (kept.length === 0 || size > this.#maxBytes) return
     this.#count += kept.length
-    const { path } = kept[0]!.parts.place
-    this.#paths.set(path, (this.#paths.get(path) ?? new Set()).add(key))
+    this.#notePath(kept[0]!.parts.place.path, key)
     entries.set(key, kept, { size })
   }
 }

@@ -6,25 +6,26 @@ import type { FieldLines } from '../policy/fields.ts'
  */
 export const MAX_TEXT_BYTES: number = 8 * 1024
 
+const CHANGING = ['Age', '', 'Cache-Status', '']
+
 /** One form of a stored response as it goes out: as the app has made it, or in a content coding. */
 export class Representation {
-  /** With Content-Length, where there is content. */
-  readonly fields: FieldLines
   readonly body: string | Buffer
-  #reusedFields: string[] | undefined
-
-  constructor(fields: FieldLines, body: string | Buffer) {
-    this.fields = fields
-    this.body = body
-  }
-
   /**
    * Its fields with places for Age and Cache-Status at the end. `writeHead` reads an array before it returns, so one for
    * all answers will do.
    */
-  get reusedFields(): string[] {
-    this.#reusedFields ??= [...this.fields, 'Age', '', 'Cache-Status', '']
-    return this.#reusedFields
+  readonly reusedFields: string[]
+
+  /** `fields`: with Content-Length, where there is content. */
+  constructor(fields: FieldLines, body: string | Buffer) {
+    this.body = body
+    // Exactly as long as it must be, which no array literal with a spread is.
+    this.reusedFields = fields.concat(CHANGING)
+  }
+
+  get fields(): FieldLines {
+    return this.reusedFields.slice(0, -4)
   }
 }
 

@@ -76,6 +76,8 @@ export interface RenderContext {
 /** All of it but the body, of which memory has a form of its own. */
 export type StoredHead = Omit<StoredParts, 'body'>
 
+const WRITTEN = Promise.resolve()
+
 /** Ways to accept that are remembered for a response. */
 const MAX_CHOICES = 20
 
@@ -93,7 +95,7 @@ export class StoredResponse {
   size: number
   hits = 0
   /** Settles when it is in the store; never rejects. */
-  written: Promise<void> = Promise.resolve()
+  written: Promise<void> = WRITTEN
   /** Taken out of storage; who still holds it must not serve it. */
   isRemoved = false
   #freshness: Freshness
@@ -238,7 +240,8 @@ export function storedResponse(
       selecting: selectingOf(selectingNames(storable, context), context.request),
       status: head.status,
       reason: head.reason,
-      fields,
+      // An array that has grown has room for as many again.
+      fields: fields.slice(),
       body,
       place: {
         host: key.host,
@@ -248,7 +251,7 @@ export function storedResponse(
         queryRule: rules.query,
         search: rule === undefined ? undefined : valueOf(head.fields, 'no-vary-search'),
         route: details.route,
-        tags: [...new Set([...tagsOf(head.fields), ...details.tags])],
+        tags: tagsFrom(head.fields, details.tags),
       },
       freshness: shortened(storable.freshness, jitterMs(storable.freshness, details.receivedAt, rules.jitter)),
       receivedAt: details.receivedAt,
@@ -264,6 +267,13 @@ export function storedResponse(
     rules.precompress,
   )
 }
+
+function tagsFrom(fields: FieldLines, more: readonly string[]): readonly string[] {
+  const tags = new Set([...tagsOf(fields), ...more])
+  return tags.size === 0 ? NONE : [...tags]
+}
+
+const NONE: readonly string[] = []
 
 /** With `sealed` a response is for those alone who send what its render has seen. */
 function selectingNames({ vary }: Storable, { rules, carried = [] }: RenderContext): readonly string[] {
@@ -285,9 +295,22 @@ export function storedFields(head: Head, rules: Rules, standing: FieldLines, rec
     if (!isUnstored(name) && !isUnchanged(name, head.fields, standing)) own.push(head.fields[i]!, head.fields[i + 1]!)
   }
   // Node would write a new Date on every hit (RFC 9110 §6.6.1: the date of origination).
-  if (valueOf(own, 'date') === undefined) own.push('Date', new Date(receivedAt).toUTCString())
+  if (valueOf(own, 'date') === undefined) own.push('Date', httpDate(receivedAt))
   return own
 }
+
+/** Those that are made in the same second share one string. */
+function httpDate(at: number): string {
+  const second = Math.floor(at / 1000)
+  if (second !== lastSecond) {
+    lastSecond = second
+    lastDate = new Date(at).toUTCString()
+  }
+  return lastDate
+}
+
+let lastSecond = Number.NaN
+let lastDate = ''
 
 /** A random part of a share of what is left of the lifetime: what was stored together does not expire together. */
 function jitterMs({ freshUntil }: Freshness, receivedAt: number, share: number): number {

@@ -27,7 +27,8 @@ export function originFields(request: RequestHead): string[] {
 }
 
 /** The hosts by which a purge may mean a response: as sent, and as forwarded. */
-export function hostsOf(host: string, origin: readonly string[]): string[] {
+export function hostsOf(host: string, origin: readonly string[]): readonly string[] {
+  if (origin.length === 0) return hostOnly(host)
   const hosts = [host]
   for (let i = 0; i < origin.length; i += 2) {
     if (origin[i] === 'x-forwarded-host' || origin[i] === 'x-original-host') {
@@ -39,6 +40,18 @@ export function hostsOf(host: string, origin: readonly string[]): string[] {
   }
   return [...new Set(hosts.map((value) => value.toLowerCase()).filter((value) => value !== ''))]
 }
+
+/** Most responses are of one host, so that they share one list. */
+function hostOnly(host: string): readonly string[] {
+  if (host !== lastHost) {
+    lastHost = host
+    lastHosts = host === '' ? [] : [host.toLowerCase()]
+  }
+  return lastHosts
+}
+
+let lastHost = ''
+let lastHosts: readonly string[] = []
 
 /**
  * `for=1.2.3.4;host=a;proto=https, …` without all that is about the visitor. What does not parse is kept whole: then it

@@ -4,6 +4,7 @@ import { type FieldLines, type RequestHead, type SelectingHead, requestValue, va
 /** Selecting headers of a stored response (RFC 9111 §4.1): name, value, name, value; null where it was absent. */
 export type Selecting = readonly (string | null)[]
 
+const NONE: Selecting = []
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]{1,100}$/
 const MAX_NAMES = 32
 const MAX_VALUE_LENGTH = 1024
@@ -37,7 +38,7 @@ function coversCookies({ cookies }: Rules): boolean {
 }
 
 export function selectingOf(names: readonly string[], request: RequestHead): Selecting {
-  return names.flatMap((name) => [name, selectingValue(request, name)])
+  return names.length === 0 ? NONE : names.flatMap((name) => [name, selectingValue(request, name)])
 }
 
 /** The same headers as the visitor has sent them: what a render is to carry. */
