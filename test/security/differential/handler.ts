@@ -85,8 +85,7 @@ function validatorsOf(behaviour: Behaviour, shown: string, isOwn: boolean): Vali
 }
 
 /** Whether the handler answers 304 of its own accord. */
-function isKnown({ headers, method }: Seen, { etag, lastModified }: Validators): boolean {
-  if (method === 'QUERY') return false
+function isKnown({ headers }: Seen, { etag, lastModified }: Validators): boolean {
   const tags = headers['if-none-match']
   if (tags !== undefined) return etag !== undefined && tags === etag
   return lastModified !== undefined && headers['if-modified-since'] === lastModified
