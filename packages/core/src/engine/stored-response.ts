@@ -276,7 +276,7 @@ function tagsFrom(fields: FieldLines, more: readonly string[]): readonly string[
 const NONE: readonly string[] = []
 
 /** With `sealed` a response is for those alone who send what its render has seen. */
-function selectingNames({ vary }: Storable, { rules, carried = [] }: RenderContext): readonly string[] {
+export function selectingNames({ vary }: Storable, { rules, carried = [] }: RenderContext): readonly string[] {
   if (!rules.sealed) return vary
   const unnamed = carried.filter((name) => !vary.includes(name) && !rules.vary.includes(name) && name !== 'host')
   return unnamed.length === 0 ? vary : [...vary, ...unnamed].toSorted()

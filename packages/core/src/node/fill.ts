@@ -1,6 +1,6 @@
 import type { Budget } from '../engine/budget.ts'
 import type { Library } from '../engine/library.ts'
-import { type RenderContext, type StoredResponse, storedResponse } from '../engine/stored-response.ts'
+import { type RenderContext, type StoredResponse, selectingNames, storedResponse } from '../engine/stored-response.ts'
 import { type FieldLines, type SelectingHead, valueOf } from '../policy/fields.ts'
 import { birthOf } from '../policy/freshness.ts'
 import { freshenedFields, isAboutAnother } from '../policy/freshen.ts'
@@ -180,7 +180,7 @@ export class Fill implements Tap {
     const verdict = judge(head, rules, { requestedAt, receivedAt: this.#receivedAt, authorized })
     if ('reason' in verdict) return verdict
     const { request, seen } = this.#context
-    const selecting = selectingOf(verdict.vary, request)
+    const selecting = selectingOf(selectingNames(verdict, this.#context), request)
     if (isSelectingTooLong(selecting)) return { reason: 'selecting-length' }
     if (seen !== undefined && !isSelectedBy(selecting, seen)) return { reason: 'key-changed' }
     if (Number(valueOf(head.fields, 'content-length') ?? 0) > this.#services.maxEntryBytes) {
