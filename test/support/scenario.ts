@@ -76,7 +76,7 @@ export function scenario(id: string, title: string, limits: Limits | Script, scr
 
 /** Where the store plays no part, or would only be in the way: the scenario brings its own, or counts bytes. */
 export const anyStore: Limits = { stores: ['memory'], because: 'the store plays no part' }
-export const sharedStore: Limits = { stores: ['keyv', 'redis'], because: 'needs a store' }
+export const sharedStore: Limits = { stores: ['keyv', 'redis', 'shared'], because: 'needs a store' }
 
 /** What stands in front of an app differs by the app, not by the store. */
 const FRONT_STORES: readonly StoreName[] = ['memory']
@@ -101,7 +101,7 @@ export function playAll(framework: Framework, except: Readonly<Record<string, st
 function makeStage(framework: Framework, store: StoreName): Stage {
   const clock = new Clock()
   const gates: Gate[] = []
-  const backing = makeBacking(store)
+  const backing = makeBacking(store, clock)
   const options = (more?: CachebackOptions) => cacheOptions(clock, backing, more)
   const openAll = () => {
     for (const each of gates) each.open()

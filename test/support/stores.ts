@@ -1,9 +1,11 @@
 import type { CachebackOptions, Store } from '@cacheback/core'
+import { redisStore, type RedisStore } from '@cacheback/redis'
 import KeyvRedis from '@keyv/redis'
+import { createClient } from '@redis/client'
 import { Keyv } from 'keyv'
 import { inject } from 'vitest'
 
-export const STORES = ['memory', 'keyv', 'redis'] as const
+export const STORES = ['memory', 'keyv', 'redis', 'shared'] as const
 export type StoreName = (typeof STORES)[number]
 
 /** One test's place to store: every call gives the options of one more process with the same store behind it. */
@@ -13,16 +15,43 @@ let tests = 0
 
 /**
  * memory: in-process copies alone. keyv: copies before a Keyv in memory. redis: no copies, so that every hit comes from
- * a real Redis.
+ * a real Redis. shared: copies before @cacheback/redis, whose clock is the test's.
  */
-export function makeBacking(name: StoreName): Backing {
+export function makeBacking(name: StoreName, clock: { readonly now: number }): Backing {
   const namespace = `test-${process.pid}-${tests++}`
   if (name === 'memory') return async () => ({})
   if (name === 'keyv') {
     const shared = new Map()
     return async () => ({ store: new Keyv({ store: shared, namespace }) })
   }
+  if (name === 'shared') {
+    return async () => ({ store: onClock(await sharedRedis(inject('redisSocket'), `${namespace}:`), clock) })
+  }
   return async () => ({ memory: false, store: await redisKeyv(inject('redisSocket'), namespace) })
+}
+
+/** A shared store, connected. */
+export async function sharedRedis(path: string, prefix: string): Promise<RedisStore> {
+  const store = redisStore({ client: createClient({ socket: { path, tls: false } }), prefix })
+  await store.ready()
+  return store
+}
+
+/** Every process of a test has the clock of the test, and so has the store. */
+function onClock(store: RedisStore, clock: { readonly now: number }): RedisStore {
+  const join: RedisStore['join'] = (party) => {
+    const member = store.join(party)
+    member.time = async () => clock.now
+    return member
+  }
+  return Object.assign(Object.create(store) as RedisStore, {
+    join,
+    get: (key: string) => store.get(key),
+    set: (key: string, frame: Uint8Array, ttlMs: number) => store.set(key, frame, ttlMs),
+    delete: (key: string) => store.delete(key),
+    reset: () => store.reset?.(),
+    close: async () => store.close?.(),
+  })
 }
 
 const reconnectStrategy = (tries: number): number => Math.min(50 * 2 ** tries, 500)

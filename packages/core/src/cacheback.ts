@@ -18,6 +18,7 @@ import type {
   InspectedVariant,
   Inspection,
   PurgeOptions,
+  PurgeReport,
   Selector,
   ServerFactory,
   Stats,
@@ -56,11 +57,11 @@ export class ResponseCache implements Cacheback {
     return server
   }
 
-  async purge(selector: Selector, options: PurgeOptions = {}): Promise<void> {
+  async purge(selector: Selector, options: PurgeOptions = {}): Promise<PurgeReport> {
     const read = readSelector(selector)
     const { library, journal } = this.road
     journal.note('purge', () => ({ key: JSON.stringify(selector), route: undefined }))
-    await library.purge(read, options.soft === true)
+    return library.purge(read, options.soft === true)
   }
 
   async refresh(url: string, headers: Readonly<Record<string, string>> = {}): Promise<boolean> {
@@ -110,6 +111,7 @@ export class ResponseCache implements Cacheback {
       capturing,
       refresh: { queued: background.queued, running: background.running },
       breaker: library.breakerState,
+      sharing: library.sharing?.state,
     }
   }
 
@@ -122,7 +124,7 @@ export class ResponseCache implements Cacheback {
     do {
       await background.idle()
       await library.idle()
-    } while (background.queued + background.running > 0 || !library.isIdle)
+    } while (!background.isIdle || !library.isIdle)
   }
 
   close(): Promise<void> {

@@ -11,6 +11,20 @@ export {
   type RouteOptions,
 } from './options.ts'
 export type { Store } from './stores/store.ts'
+export {
+  type Address,
+  type Claimed,
+  type ClaimRequest,
+  ForeignReplyError,
+  type Membership,
+  type NumberedMark,
+  type Party,
+  type PurgeState,
+  type Put,
+  type RankedFrame,
+  type SharedStore,
+  type ToldPurge,
+} from './stores/shared-store.ts'
 export type {
   CacheEvent,
   Cacheback,
@@ -19,6 +33,8 @@ export type {
   InspectedVariant,
   Inspection,
   PurgeOptions,
+  PurgeReport,
   Selector,
+  SharingState,
   Stats,
 } from './types.ts'

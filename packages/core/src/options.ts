@@ -84,8 +84,15 @@ export interface RouteOptions {
 export interface CachebackOptions extends RouteOptions {
   /** A Keyv instance, or a store of the port (see Store). Default: none, memory alone. */
   store?: Store | KeyvLike | undefined
-  /** The in-process copies: `maxBytes` in all (default 64 MiB), `maxEntryBytes` a response (default 1 MiB; it bounds what is stored anywhere). `false`: no copies, every hit asks the store. */
-  memory?: { readonly maxBytes?: number | undefined; readonly maxEntryBytes?: number | undefined } | false | undefined
+  /** The in-process copies: `maxBytes` in all (default 64 MiB), `maxEntryBytes` a response (default 1 MiB; it bounds what is stored anywhere). `maxStalenessMs`: with a shared store (@cacheback/redis), for how many milliseconds copies are served while purges of other processes cannot be heard of (default 1000; Infinity: for as long as that lasts). `false`: no copies, every hit asks the store. */
+  memory?:
+    | {
+        readonly maxBytes?: number | undefined
+        readonly maxEntryBytes?: number | undefined
+        readonly maxStalenessMs?: number | undefined
+      }
+    | false
+    | undefined
   /** The background queue: how many refreshes run at once (default 4), how many may wait (default 1000; more are dropped and tried again on the next request), and the deadline of one in milliseconds (default 30000). */
   refresh?:
     | {

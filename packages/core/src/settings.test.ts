@@ -57,8 +57,14 @@ const GLOBAL: typeof ROUTE = {
     wrong: [null, 'redis://', {}, { get: noop, set: noop }, new Map().entries(), noop],
   },
   memory: {
-    right: [{}, { maxBytes: 1 }, { maxBytes: undefined, maxEntryBytes: 1 }],
-    wrong: [true, 0, null, [], { maxBytes: 0 }, { maxBytes: 1.5 }, { maxEntryBytes: '1' }],
+    right: [
+      {},
+      { maxBytes: 1 },
+      { maxBytes: undefined, maxEntryBytes: 1 },
+      { maxStalenessMs: 1 },
+      { maxStalenessMs: Infinity },
+    ],
+    wrong: [true, 0, null, [], { maxBytes: 0 }, { maxBytes: 1.5 }, { maxEntryBytes: '1' }, { maxStalenessMs: 0 }],
   },
   refresh: {
     right: [{}, { concurrency: 1, queueLimit: 0, timeoutMs: 1 }],
@@ -189,6 +195,7 @@ describe('the settings', () => {
       store: undefined,
       memoryMaxBytes: 64 * 1024 * 1024,
       maxEntryBytes: 1024 * 1024,
+      memoryMaxStalenessMs: 1000,
       refresh: { concurrency: 4, queueLimit: 1000, timeoutMs: 30_000 },
       storeTimeoutMs: { get: 50, set: 250 },
     })

@@ -67,6 +67,7 @@ export interface Settings {
   readonly store: Store | KeyvLike | undefined
   readonly memoryMaxBytes: number
   readonly maxEntryBytes: number
+  readonly memoryMaxStalenessMs: number
   readonly refresh: { readonly concurrency: number; readonly queueLimit: number; readonly timeoutMs: number }
   readonly storeTimeoutMs: { readonly get: number; readonly set: number }
   readonly now: () => number
@@ -119,10 +120,14 @@ const ROUTE_CHECKS: Record<keyof RouteOptions, Check> = {
   route: check((value) => typeof value === 'string' && value !== '', 'a route name'),
 }
 
+const bound: Check = (value, path) => {
+  if (value !== Infinity) positiveMilliseconds(value, path)
+}
+
 const GLOBAL_CHECKS: Record<Exclude<keyof CachebackOptions, keyof RouteOptions>, Check> = {
   store: check(isStore, 'a Keyv instance or a store with get, set and delete'),
   memory: (value, path) => {
-    if (value !== false) group({ maxBytes: bytes, maxEntryBytes: bytes })(value, path)
+    if (value !== false) group({ maxBytes: bytes, maxEntryBytes: bytes, maxStalenessMs: bound })(value, path)
   },
   refresh: group({ concurrency: countAboveZero, queueLimit: count, timeoutMs: positiveMilliseconds }),
   storeTimeoutMs: group({ get: positiveMilliseconds, set: positiveMilliseconds }),
@@ -150,6 +155,7 @@ export function readSettings(options: CachebackOptions = {}): Settings {
     store: options.store,
     memoryMaxBytes: options.memory === false ? 0 : (memory?.maxBytes ?? 64 * MiB),
     maxEntryBytes: memory?.maxEntryBytes ?? MiB,
+    memoryMaxStalenessMs: memory?.maxStalenessMs ?? 1000,
     refresh: {
       concurrency: options.refresh?.concurrency ?? 4,
       queueLimit: options.refresh?.queueLimit ?? 1000,

@@ -13,6 +13,24 @@ export interface PurgeOptions {
   readonly soft?: boolean | undefined
 }
 
+/** How far a purge has got. */
+export interface PurgeReport {
+  /** Processes in which it holds, this one included. */
+  readonly acknowledged: number
+  /** Processes that were alive a moment ago and have not acknowledged it within a quarter of a second; their copies may be `memory.maxStalenessMs` behind. */
+  readonly missing: number
+}
+
+/** What a process knows of the others behind a shared store. */
+export interface SharingState {
+  /** Whether word of other processes arrives as it is sent. */
+  readonly hears: boolean
+  /** Milliseconds since the store last said that nothing is missing here: no copy in memory is further behind. */
+  readonly behindMs: number
+  /** Processes that were alive a moment ago, this one included. */
+  readonly processes: number
+}
+
 export const EVENTS = [
   'hit',
   'stale',
@@ -64,6 +82,8 @@ export interface Stats {
   }
   /** The circuit breaker before the store: `closed` is normal, `open` means that the store is left alone for a moment. `none`: there is no store. */
   readonly breaker: 'none' | 'closed' | 'open' | 'half-open'
+  /** The other processes; undefined where the store is none that can be shared (see @cacheback/redis). */
+  readonly sharing: SharingState | undefined
 }
 
 /** One stored response, as `inspect` shows it. Times are milliseconds since 1970. */
@@ -123,12 +143,12 @@ export interface Cacheback {
   /** The same for Fastify: `Fastify({ serverFactory: cache.serverFactory })`, and the plugin with `{ cache }`. */
   readonly serverFactory: ServerFactory
   /**
-   * Removes stored responses, also those that are being rendered at this moment. With a store it reaches other
-   * processes within a second. Resolves when this process, and the store if there is one, have taken it in; rejects
-   * with CACHEBACK_INVALID_SELECTOR for a bad selector, and with the store's error if the mark could not be written
+   * Removes stored responses, also those that are being rendered at this moment. With a plain store it reaches other
+   * processes within a second, and resolves when this process and the store have taken it in. With @cacheback/redis it
+   * resolves when every process that is alive has acknowledged it, or after 250 ms, with how many have; rejects with CACHEBACK_INVALID_SELECTOR for a bad selector, and with the store's error if the mark could not be written
    * (it holds in this process all the same).
    */
-  purge(selector: Selector, options?: PurgeOptions): Promise<void>
+  purge(selector: Selector, options?: PurgeOptions): Promise<PurgeReport>
   /**
    * Renders a URL now and stores it. `url` is absolute, written as it is sent; `headers` are the selecting headers and keyed cookies, if any.
    * Resolves with whether it was stored. Throws CACHEBACK_NO_RENDERER without a server, CACHEBACK_INVALID_URL for a bad URL.

@@ -1,4 +1,5 @@
 import { FOREIGN } from '../stores/frame.ts'
+import type { RankedFrame } from '../stores/shared-store.ts'
 import type { Store } from '../stores/store.ts'
 import { Breaker } from './breaker.ts'
 import { DeadlineError, withDeadline } from './deadline.ts'
@@ -53,6 +54,45 @@ export class GuardedStore {
     return this.#doubts.has(key) ? undefined : read
   }
 
+  /**
+   * The same for several keys that a shared store reads at once; `read` asks for them in this order.
+   */
+  async readAll<T>(
+    keys: readonly string[],
+    read: () => Promise<readonly (RankedFrame | undefined)[]>,
+    decode: (found: RankedFrame) => Decoded<T>,
+  ): Promise<(T | undefined)[]> {
+    const found = await this.ask('get', 'get', read)
+    return keys.map((key, index) => {
+      const frame = found[index]
+      if (frame === undefined || this.#doubts.has(key)) return undefined
+      const decoded = decode(frame)
+      if (decoded !== FOREIGN) return decoded
+      this.#noteForeign()
+      return undefined
+    })
+  }
+
+  /** Any other call of a shared store, behind the same guards. */
+  async ask<T>(name: string, limit: 'get' | 'set', call: () => Promise<T>): Promise<T> {
+    const told = async (): Promise<T> => {
+      try {
+        return await call()
+      } catch (error) {
+        if (error instanceof SyntaxError) this.#noteForeign()
+        throw error
+      }
+    }
+    return this.#call(name, told, this.#guard.timeoutMs[limit])
+  }
+
+  /** A removal in a shared store: until it has succeeded, nothing is read from under this key. */
+  async remove(key: string, remove: () => Promise<void>): Promise<void> {
+    await this.#orDoubt(key, 'delete', (landing) =>
+      this.#call('delete', () => noted(remove, landing), this.#guard.timeoutMs.set),
+    )
+  }
+
   /** A lifetime that is not above 0 would mean "for ever" to many a store, so it is refused here. */
   async set(key: string, frame: Uint8Array, ttlMs: number): Promise<void> {
     await this.#orDoubt(key, 'set', (landing) => this.setRecord(key, frame, ttlMs, landing))
@@ -95,9 +135,13 @@ export class GuardedStore {
       if (!(error instanceof SyntaxError)) throw error
     }
     // Also where nobody waits for it any more: the next reply may belong to somebody else as well.
+    this.#noteForeign()
+    return undefined
+  }
+
+  #noteForeign(): void {
     this.#guard.onError('foreign-reply', 0)
     this.#distrust()
-    return undefined
   }
 
   /** A change that was refused, or failed, or has not come back in time, leaves its key in doubt. */
@@ -179,7 +223,7 @@ export class GuardedStore {
   #failed(name: string, error: unknown, startedAt: number, counts = true): void {
     if (error instanceof DeadlineError) this.#isSilent = true
     // A change that is refused at once (full, read-only) costs nobody anything, and what is stored can be read.
-    const isRefusal = (name === 'set' || name === 'delete') && !(error instanceof DeadlineError)
+    const isRefusal = CHANGES.has(name) && !(error instanceof DeadlineError)
     if (counts && !isRefusal) this.#breaker.failed()
     const reason = error instanceof DeadlineError ? `${name}-timeout` : `${name}-failed`
     this.#guard.onError(reason, this.#guard.monotonicNow() - startedAt)
@@ -205,6 +249,12 @@ export class GuardedStore {
     }
   }
 }
+
+/** Calls that a store may refuse while it can be read: it is full, or read-only. */
+const CHANGES = new Set(['set', 'delete', 'put', 'claim', 'renew', 'release', 'purge', 'restore'])
+
+/** What a reader has made of a frame. */
+export type Decoded<T> = T | typeof FOREIGN | undefined
 
 /** Where a change that outlives its deadline can be followed. */
 interface Landing {

@@ -1,30 +1,31 @@
 import { storeUnreachableMessage, warnOnce } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import type { RequestHead } from '../policy/fields.ts'
-import { type RequestKey, storeKey, variantKey, withQuery } from '../policy/key.ts'
+import { type RequestKey, WIRE_VERSION, storeKey, variantKey, withQuery } from '../policy/key.ts'
 import { type SearchRule, canonicalQuery } from '../policy/no-vary-search.ts'
+import type { PurgeReport } from '../types.ts'
 import { type ReadSelector, selects } from '../policy/selector.ts'
 import { namesOf, selectingOf } from '../policy/vary.ts'
-import { type FOREIGN, decodeFrame, encodeIndex, encodeResponse, isVaryIndex } from '../stores/frame.ts'
+import { decodeFrame, isVaryIndex } from '../stores/frame.ts'
 import { isKeyv, keyvStore } from '../stores/keyv-store.ts'
+import { isSharedStore } from '../stores/shared-store.ts'
 import { Encoder } from './encoder.ts'
 import type { Written } from './flights.ts'
 import { GuardedStore } from './guarded-store.ts'
 import type { Journal } from './journal.ts'
-import { Memory } from './memory.ts'
+import { Memory, isLater } from './memory.ts'
 import { Order } from './order.ts'
+import { PlainShelf } from './plain-shelf.ts'
 import { PurgeLedger } from './purge-ledger.ts'
+import type { Purges } from './purges.ts'
 import { recordsOf } from './records.ts'
+import { Sharing } from './sharing.ts'
+import type { Shelf } from './shelf.ts'
 import { StoredResponse } from './stored-response.ts'
 import { VaryLists } from './vary-lists.ts'
 
-type Frame = Exclude<ReturnType<typeof decodeFrame>, typeof FOREIGN>
-
-/** Expiry in a store is garbage collection, not freshness: clocks differ. */
-const EXPIRY_MARGIN_MS = 10_000
 /** The index of a key's variants, then one of them for each list of selecting headers; and one more for luck. */
 const MAX_READS_PER_LOOK = 6
-const MAX_TTL_MS = 365 * 86_400_000
 
 /** All stored responses: the copies in memory, the store behind them, and the purges that rule over both. */
 export class Library {
@@ -32,9 +33,10 @@ export class Library {
   readonly namespace: string
   readonly #journal: Journal
   readonly #store: GuardedStore | undefined
-  readonly #ledger: PurgeLedger
-  /** Reads under way, by key: those who ask at the same moment share one. */
-  readonly #reads = new Map<string, Promise<Frame>>()
+  readonly #shelf: Shelf | undefined
+  readonly #ledger: Purges
+  /** What this process has to do with the others behind the same store, where that can be shared. */
+  readonly sharing: Sharing | undefined
   readonly #varyLists = new VaryLists()
   /** Renders under way, by path. */
   readonly #rendering = new Map<string, number>()
@@ -55,10 +57,26 @@ export class Library {
     })
     this.#readTimeoutMs = settings.storeTimeoutMs.get
     this.#maxEntryBytes = settings.maxEntryBytes
+    const { store } = settings
     this.#store = this.#guard(settings)
-    this.#ledger = new PurgeLedger(this.#store, `${this.namespace}purges`, settings, (selector) =>
-      this.#removeInvalidated(selector),
-    )
+    const decode: typeof decodeFrame = (frame, full) => this.#decode(frame, full)
+    if (this.#store !== undefined && store !== undefined && isSharedStore(store)) {
+      this.sharing = new Sharing(this.#store, store, {
+        settings,
+        namespace: this.namespace,
+        decode,
+        varyLists: this.#varyLists,
+        nextOrder: () => this.nextOrder(),
+        onLearnt: (selector) => this.#removeInvalidated(selector),
+        onLost: () => this.memory.clear(),
+      })
+      this.#shelf = this.sharing.shelf
+      this.#ledger = this.sharing.purges
+    } else {
+      this.#shelf = this.#store && new PlainShelf(this.#store, this.namespace, decode, this.#varyLists)
+      const record = `${this.namespace}purges${WIRE_VERSION === 1 ? '' : WIRE_VERSION}`
+      this.#ledger = new PurgeLedger(this.#store, record, settings, (selector) => this.#removeInvalidated(selector))
+    }
   }
 
   /** Numbers the renders of this process, so that an older one never replaces a newer. */
@@ -83,6 +101,16 @@ export class Library {
   /** Set while purges of other processes may be unknown here: what memory holds must wait for this. */
   get catchingUp(): Promise<void> | undefined {
     return this.#ledger.catchUp()
+  }
+
+  /** Whether all that memory holds may be served as it is. */
+  get isCurrent(): boolean {
+    return this.#ledger.catchUp() === undefined && this.#ledger.isCurrent
+  }
+
+  /** Whether purges of other processes that may be unknown here are too recent to matter for this response. */
+  vouchesFor(response: StoredResponse): boolean {
+    return this.#ledger.vouchesFor(response)
   }
 
   /** What memory holds for a request, if no purge has taken it. Synchronous: this is the road of a hit. */
@@ -134,23 +162,13 @@ export class Library {
 
   /** Reads the store. Resolves with undefined for all that is not there, broken, purged or out of reach. */
   async read(key: RequestKey, request: RequestHead, precompress = false): Promise<StoredResponse | undefined> {
-    const store = this.#store
-    if (store === undefined) return undefined
     const order = this.nextOrder()
-    try {
-      const stored = await this.#fetch(store, key.full, key)
-      if (stored === undefined) return undefined
-      if (!isVaryIndex(stored)) return this.#adopt(new StoredResponse(stored, order, precompress), request)
-      for (const names of stored.names.toReversed()) this.#varyLists.note(key.full, names)
-      for (const names of stored.names) {
-        const found = await this.#fetch(store, variantKey(key.full, selectingOf(names, request)), key)
-        if (found === undefined || isVaryIndex(found)) continue
-        return this.#adopt(new StoredResponse(found, order, precompress), request)
-      }
-    } catch {
-      // Counted where it happened; for a visitor a store that is out of reach is an empty one.
-    }
-    return undefined
+    // Counted where it fails; for a visitor a store that is out of reach is an empty one.
+    const found = await this.#shelf?.read(key, request).catch(() => undefined)
+    if (found === undefined) return undefined
+    const response = new StoredResponse(found.parts, order, precompress)
+    response.rank = found.rank
+    return this.#adopt(response, request)
   }
 
   /**
@@ -159,11 +177,12 @@ export class Library {
    */
   keep(response: StoredResponse): { readonly refused: string } | { readonly written: Promise<void> } {
     if (!this.#ledger.admits(response)) return { refused: 'purged' }
+    this.sharing?.vouch(response)
     const isNewest = this.memory.isOn ? this.memory.put(response) : this.#order.note(response)
     if (!isNewest) return { refused: 'superseded' }
     this.#varyLists.note(response.parts.key, namesOf(response.parts.selecting))
     this.#journal.note('store', () => this.describe(response))
-    if (this.#store !== undefined) response.written = this.#write(this.#store, response)
+    if (this.#shelf !== undefined) response.written = this.#track(this.#write(this.#shelf, response))
     this.#encode(response)
     return { written: response.written }
   }
@@ -176,17 +195,16 @@ export class Library {
   remove(response: StoredResponse): void {
     response.isRemoved = true
     this.memory.remove(response)
-    if (this.#store === undefined) return
-    const store = this.#store
+    const shelf = this.#shelf
     // A store may take longer to write than to delete.
-    void this.#track(response.written.then(() => store.delete(response.storeKey(this.namespace))))
+    if (shelf !== undefined) void this.#track(response.written.then(() => shelf.remove(response)))
   }
 
   /** Purges here at once, then in the store. Rejects where the store could not be told. */
-  async purge(selector: ReadSelector, soft: boolean): Promise<void> {
+  async purge(selector: ReadSelector, soft: boolean): Promise<PurgeReport> {
     const told = this.#ledger.purge(selector, soft)
     this.memory.removeWhere((response) => !this.#ledger.admits(response))
-    await told
+    return told
   }
 
   /** A render of this path begins; the returned function says that it has ended. */
@@ -217,7 +235,7 @@ export class Library {
   }
 
   async #invalidateIfStored(key: RequestKey, selector: ReadSelector): Promise<void> {
-    const found = this.#store?.get(this.describeKey(key), () => true)
+    const found = this.#shelf?.has(key)
     // What cannot be looked up is invalidated all the same: the mark is told when the store is back.
     const isStored = await found?.catch(() => true)
     if (isStored === true) await this.#invalidate(selector)
@@ -233,7 +251,10 @@ export class Library {
   #removeInvalidated(selector: ReadSelector): void {
     if (selector.kind !== 'url') return
     for (const response of this.memory.atPath(selector.path.split('?', 1)[0]!)) {
-      if (!this.#ledger.admits(response)) this.remove(response)
+      if (this.#ledger.admits(response)) continue
+      // Where others hear of it, what lies in the store is purged as well; else it is removed here.
+      if (this.sharing === undefined) this.remove(response)
+      else this.memory.remove(response)
     }
   }
 
@@ -257,19 +278,8 @@ export class Library {
   async close(): Promise<void> {
     this.#encoder.close()
     this.memory.clear()
+    await this.sharing?.close()
     await this.#store?.close()
-  }
-
-  #fetch(store: GuardedStore, full: string, key: RequestKey): Promise<Frame> {
-    const underWay = this.#reads.get(full)
-    if (underWay !== undefined) return underWay
-    const read: Promise<Frame> = store
-      .get(storeKey(this.namespace, key.host, key.path, full), (frame) => this.#decode(frame, key.full))
-      .finally(() => {
-        if (this.#reads.get(full) === read) this.#reads.delete(full)
-      })
-    this.#reads.set(full, read)
-    return read
   }
 
   /** What is larger than anything that is stored here is a forgery, or another cache's with other bounds. */
@@ -283,7 +293,7 @@ export class Library {
   #adopt(response: StoredResponse, request: RequestHead): StoredResponse | undefined {
     if (!response.isSelectedBy(request) || !this.#ledger.admits(response)) return undefined
     const held = this.inMemory(response.parts.key, request)
-    if (held !== undefined && held.parts.receivedAt >= response.parts.receivedAt) return held
+    if (held !== undefined && !isLater(response, held)) return held
     this.memory.put(response)
     this.#encode(response)
     return response
@@ -296,20 +306,12 @@ export class Library {
     this.#encoder.add(response, fits, () => this.memory.resize(response))
   }
 
-  #write(store: GuardedStore, response: StoredResponse): Promise<void> {
-    const { keepUntil, receivedAt, selecting, key, place } = response.parts
-    const ttlMs = Math.min(keepUntil - receivedAt + EXPIRY_MARGIN_MS, MAX_TTL_MS)
-    const write = async (): Promise<void> => {
-      await store.set(response.storeKey(this.namespace), encodeResponse(response.whole), ttlMs)
-      if (selecting.length === 0) return
-      const indexKey = storeKey(this.namespace, place.host, place.path, key)
-      await store.set(indexKey, encodeIndex({ key, names: this.#varyLists.of(key) }), ttlMs)
-    }
-    // Who asks from then on must not share the read of one who has asked before.
-    const forgetReads = (): void => {
-      for (const full of [key, response.variant]) this.#reads.delete(full)
-    }
-    return this.#track(write().finally(forgetReads))
+  async #write(shelf: Shelf, response: StoredResponse): Promise<void> {
+    const isStored = await shelf.write(response).finally(() => {
+      response.claim = undefined
+    })
+    // Another process has rendered it later than we have begun to.
+    if (!isStored) this.memory.remove(response)
   }
 
   #track(write: Promise<unknown>): Promise<void> {

@@ -59,8 +59,8 @@ export class Memory {
     const variant = response.variant
     const clashes = (other: StoredResponse): boolean =>
       other.variant === variant || other.parts.selecting.length === 0 || selecting.length === 0
-    if (variants.some((other) => clashes(other) && other.order > response.order)) return false
-    const kept = [response, ...variants.filter((other) => !clashes(other))].toSorted((a, b) => b.order - a.order)
+    if (variants.some((other) => clashes(other) && isYounger(other, response))) return false
+    const kept = [response, ...variants.filter((other) => !clashes(other))].toSorted(youngestFirst)
     this.#set(key, kept.slice(0, MAX_VARIANTS))
     return true
   }
@@ -149,5 +149,18 @@ export class Memory {
 }
 
 const NONE: Variants = []
+
+/** In the order of all processes, where there is one; else in that of this process. */
+function youngestFirst(a: StoredResponse, b: StoredResponse): number {
+  return (a.rank > 0 && b.rank > 0 && b.rank - a.rank) || b.order - a.order
+}
+
+const isYounger = (a: StoredResponse, b: StoredResponse): boolean => youngestFirst(a, b) < 0
+
+/** Whether what a store has is later than what memory holds. */
+export function isLater(stored: StoredResponse, held: StoredResponse): boolean {
+  if (stored.rank > 0 && held.rank > 0) return stored.rank > held.rank
+  return stored.parts.receivedAt > held.parts.receivedAt
+}
 
 const sizeOf = (variants: Variants): number => variants.reduce((sum, response) => sum + response.size, 0)

@@ -189,7 +189,7 @@ test('many purges in one turn, and while they are being told, are two writes, wh
   const [here, there] = [open(), open()]
   shared.hold = makeGate()
   const names = Array.from({ length: 200 }, (_, i) => `t${i}`)
-  const purge = async (name: string): Promise<void> => here.purge(tag(name), false)
+  const purge = (name: string): Promise<unknown> => here.purge(tag(name), false)
   const first = names.slice(0, 100).map(purge)
   await shared.hold.reached()
   const second = names.slice(100).map(purge)

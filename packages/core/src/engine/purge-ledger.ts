@@ -1,7 +1,9 @@
+import type { PurgeReport } from '../types.ts'
 import type { ReadSelector } from '../policy/selector.ts'
 import { decodePurges, encodePurges } from '../stores/frame.ts'
 import type { GuardedStore } from './guarded-store.ts'
 import { type Mark, PurgeMarks } from './purge-marks.ts'
+import { HERE, type Purges } from './purges.ts'
 import type { StoredResponse } from './stored-response.ts'
 
 /** How long this process may not know of another one's purge. */
@@ -16,7 +18,7 @@ const RECORD_TTL_MS = 400 * 86_400_000
  * record is read at most once a second, when a request comes. Two processes that purge in the same moment may lose a
  * mark: a plain store has no compare-and-set.
  */
-export class PurgeLedger {
+export class PurgeLedger implements Purges {
   readonly #marks = new PurgeMarks()
   readonly #store: GuardedStore | undefined
   readonly #key: string
@@ -50,6 +52,13 @@ export class PurgeLedger {
     return this.#marks.admits(response, this.#clocks.now())
   }
 
+  /** Between plain stores, what memory holds is served also while nothing can be heard of others. */
+  readonly isCurrent = true
+
+  vouchesFor(): boolean {
+    return true
+  }
+
   /** Undefined where all purges older than a second are known; else a promise that never rejects. */
   catchUp(): Promise<void> | undefined {
     if (this.#store === undefined) return undefined
@@ -66,11 +75,12 @@ export class PurgeLedger {
   }
 
   /** Holds at once in this process. Rejects where the store could not be told; the mark is then told when it is back. */
-  async purge(selector: ReadSelector, soft: boolean, unsafe = false): Promise<void> {
+  async purge(selector: ReadSelector, soft: boolean, unsafe = false): Promise<PurgeReport> {
     const mark = this.#marks.add(selector, soft, this.#clocks.now(), unsafe)
-    if (this.#store === undefined) return
+    if (this.#store === undefined) return HERE
     this.#untold = [...this.#untold, mark].slice(-MAX_UNTOLD)
     await this.#tellSoon(this.#store)
+    return HERE
   }
 
   /** One write tells all marks that have come in before it begins, so that there is never more than one waiting. */
@@ -117,7 +127,8 @@ export class PurgeLedger {
   }
 }
 
-function isMark(value: unknown): value is Mark {
+/** Checks what comes out of a store. */
+export function isMark(value: unknown): value is Mark {
   const { number, soft, selector } = (value ?? {}) as Record<string, unknown>
   if (!Number.isSafeInteger(number) || typeof soft !== 'boolean') return false
   const { kind, name, path, host } = (selector ?? {}) as Record<string, unknown>

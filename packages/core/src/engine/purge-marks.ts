@@ -8,11 +8,18 @@ export interface Mark {
   readonly selector: ReadSelector
   /** It comes from an unsafe request, and not from the application: anybody can make many of them. */
   readonly unsafe?: boolean | undefined
+  /** When it was made, where its number does not say so. */
+  readonly at?: number | undefined
 }
 
-const MAX_MARKS = 1000
-/** They are read once a second: the record must stay small, however long the URLs are. */
-const MAX_BYTES = 512 * 1024
+/** How many purges are kept, and how many bytes of them. */
+export interface MarkLimits {
+  readonly marks: number
+  readonly bytes: number
+}
+
+/** Of a record that is read once a second: it must stay small, however long the URLs are. */
+const RECORD_LIMITS: MarkLimits = { marks: 1000, bytes: 512 * 1024 }
 const MAX_UNSAFE_MARKS = 500
 const MAX_UNSAFE_BYTES = 128 * 1024
 
@@ -25,20 +32,27 @@ const MAX_UNSAFE_BYTES = 128 * 1024
  * about has been removed at once, and a flood of POSTs must not empty the cache.
  */
 export class PurgeMarks {
-  /** By what they select, in the order of their numbers. */
-  #marks: ReadonlyMap<string, Mark> = new Map()
-  /** Those of a single URL, by its path: a verdict looks at no others. */
-  #byPath: ReadonlyMap<string, readonly Mark[]> = new Map()
+  /** By what they select, in the order of their numbers: the application's, and those of unsafe requests. */
+  readonly #purges = new Map<string, Mark>()
+  readonly #unsafe = new Map<string, Mark>()
+  readonly #bytes = { purges: 0, unsafe: 0 }
+  /** Those of a URL by its path, of a tag, of a route: a verdict looks at no others of them. The newest last. */
+  readonly #byName = new Map<string, Mark[]>()
   /** All the others, the newest last. */
-  #others: readonly Mark[] = []
+  #others: Mark[] = []
+  readonly #limits: MarkLimits
   /** Raised whenever marks come in, in whatever order: a mark of another process may be older than those known here. */
   #generation = 0
 
   /** The number of the newest purge. */
   latest = 0
 
+  constructor(limits: MarkLimits = RECORD_LIMITS) {
+    this.#limits = limits
+  }
+
   get all(): readonly Mark[] {
-    return [...this.#marks.values()]
+    return [...this.#purges.values(), ...this.#unsafe.values()].toSorted((a, b) => a.number - b.number)
   }
 
   add(selector: ReadSelector, soft: boolean, now: number, unsafe = false): Mark {
@@ -50,34 +64,29 @@ export class PurgeMarks {
 
   /** Takes in marks of other processes, or of an earlier life of this one. Returns those that were not known. */
   merge(marks: readonly Mark[]): readonly Mark[] {
-    const unknown = marks.filter((mark) => (this.#marks.get(idOf(mark))?.number ?? -1) < mark.number)
+    const unknown = marks.filter((mark) => (this.#alike(mark).get(idOf(mark))?.number ?? -1) < mark.number)
     if (unknown.length === 0) return unknown
     this.#generation += 1
-    // What comes in is the newest as a rule: then it goes behind what is there, and nothing has to be sorted.
+    // What comes in is the newest as a rule, and goes behind what is there; else all are put in order anew.
     const isNewest = unknown.length === 1 && unknown[0]!.number > this.latest
-    const known = new Map<string, Mark>(isNewest ? this.#marks : [])
-    const incoming = isNewest ? unknown : [...this.#marks.values(), ...unknown].toSorted((a, b) => a.number - b.number)
-    for (const mark of incoming) {
-      // The newest purge of the same says all that the earlier ones said.
-      known.delete(idOf(mark))
-      known.set(idOf(mark), mark)
-    }
+    const all = isNewest ? unknown : [...this.all, ...unknown].toSorted((a, b) => a.number - b.number)
+    if (!isNewest) this.#clear()
+    for (const mark of all) this.#insert(mark)
     this.latest = Math.max(this.latest, ...unknown.map(({ number }) => number))
-    this.#marks = this.#bounded(known)
-    this.#index()
+    this.#keepBounds()
     return unknown
   }
 
   /** What has become of something that was rendered at this epoch: removed, stale since then, or nothing. */
   verdict(place: Place, epoch: number): 'removed' | number | undefined {
     let expiredAt: number | undefined
-    for (const marks of [this.#byPath.get(place.path) ?? [], this.#others]) {
+    for (const marks of this.#about(place)) {
       for (let i = marks.length - 1; i >= 0; i -= 1) {
         const mark = marks[i]!
         if (mark.number <= epoch) break
         if (!selects(mark.selector, place)) continue
         if (!mark.soft) return 'removed'
-        expiredAt = Math.min(expiredAt ?? Infinity, mark.number)
+        expiredAt = Math.min(expiredAt ?? Infinity, mark.at ?? mark.number)
       }
     }
     return expiredAt
@@ -93,32 +102,72 @@ export class PurgeMarks {
     return true
   }
 
-  #bounded(known: Map<string, Mark>): Map<string, Mark> {
-    const unsafe = [...known].filter(([, mark]) => mark.unsafe === true)
-    while (unsafe.length > MAX_UNSAFE_MARKS || bytesOf(unsafe) > MAX_UNSAFE_BYTES) {
-      known.delete(unsafe.shift()![0])
+  #keepBounds(): void {
+    for (const mark of this.#unsafe.values()) {
+      if (this.#unsafe.size <= MAX_UNSAFE_MARKS && this.#bytes.unsafe <= MAX_UNSAFE_BYTES) break
+      this.#drop(mark)
     }
-    const purges = [...known].filter(([, mark]) => mark.unsafe !== true)
-    if (purges.length <= MAX_MARKS && bytesOf(purges) <= MAX_BYTES) return known
-    const everything: Mark = { number: this.latest, soft: false, selector: { kind: 'all' } }
-    return new Map([[idOf(everything), everything]])
+    if (this.#purges.size <= this.#limits.marks && this.#bytes.purges <= this.#limits.bytes) return
+    this.#clear()
+    this.#insert({ number: this.latest, soft: false, selector: { kind: 'all' } })
   }
 
-  #index(): void {
-    const byPath = new Map<string, Mark[]>()
-    const others: Mark[] = []
-    for (const mark of this.#marks.values()) {
-      if (mark.selector.kind !== 'url') {
-        others.push(mark)
-        continue
-      }
-      const path = mark.selector.path.split('?', 1)[0]!
-      const those = byPath.get(path)
-      if (those === undefined) byPath.set(path, [mark])
-      else those.push(mark)
-    }
-    this.#byPath = byPath
-    this.#others = others
+  /** The newest purge of the same says all that the earlier ones said. */
+  #insert(mark: Mark): void {
+    const alike = this.#alike(mark)
+    const earlier = alike.get(idOf(mark))
+    if (earlier !== undefined) this.#drop(earlier)
+    alike.set(idOf(mark), mark)
+    this.#bytes[kindOf(mark)] += Buffer.byteLength(idOf(mark))
+    const name = nameOf(mark.selector)
+    if (name === undefined) this.#others.push(mark)
+    else if (!this.#byName.get(name)?.push(mark)) this.#byName.set(name, [mark])
+  }
+
+  #drop(mark: Mark): void {
+    this.#alike(mark).delete(idOf(mark))
+    this.#bytes[kindOf(mark)] -= Buffer.byteLength(idOf(mark))
+    const name = nameOf(mark.selector)
+    const those = name === undefined ? this.#others : (this.#byName.get(name) ?? [])
+    those.splice(those.indexOf(mark), 1)
+    if (name !== undefined && those.length === 0) this.#byName.delete(name)
+  }
+
+  #clear(): void {
+    this.#purges.clear()
+    this.#unsafe.clear()
+    this.#byName.clear()
+    this.#others = []
+    this.#bytes.purges = 0
+    this.#bytes.unsafe = 0
+  }
+
+  #alike(mark: Mark): Map<string, Mark> {
+    return kindOf(mark) === 'unsafe' ? this.#unsafe : this.#purges
+  }
+
+  /** The purges that may select a place. */
+  *#about({ path, route, tags }: Place): Generator<readonly Mark[]> {
+    yield this.#others
+    if (this.#byName.size === 0) return
+    yield this.#byName.get(`url ${path}`) ?? []
+    if (route !== undefined) yield this.#byName.get(`route ${route}`) ?? []
+    for (const tag of tags) yield this.#byName.get(`tag ${tag}`) ?? []
+  }
+}
+
+const kindOf = (mark: Mark): 'unsafe' | 'purges' => (mark.unsafe === true ? 'unsafe' : 'purges')
+
+/** What a place must have for this selector to select it; undefined where that is no name. */
+function nameOf(selector: ReadSelector): string | undefined {
+  switch (selector.kind) {
+    case 'url':
+      return `url ${selector.path.split('?', 1)[0]!}`
+    case 'route':
+    case 'tag':
+      return `${selector.kind} ${selector.name}`
+    default:
+      return undefined
   }
 }
 
@@ -134,6 +183,3 @@ function idOf(mark: Mark): string {
 
 /** A purge looks at all marks, and each of them is looked at by very many. */
 const ids = new WeakMap<Mark, string>()
-
-const bytesOf = (marks: readonly (readonly [string, Mark])[]): number =>
-  marks.reduce((sum, [id]) => sum + Buffer.byteLength(id), 0)

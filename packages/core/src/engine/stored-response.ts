@@ -26,6 +26,7 @@ import type { Place } from '../policy/selector.ts'
 import { type Head, type Storable, hasValidator } from '../policy/storable.ts'
 import { tagsOf } from '../policy/tags.ts'
 import { type Selecting, isSelectedBy, selectingOf } from '../policy/vary.ts'
+import type { Claim } from './claim.ts'
 import { Representation, compact } from './representation.ts'
 
 /** What is written to a store and read from it: all that another process needs. */
@@ -71,6 +72,8 @@ export interface RenderContext {
   readonly carried?: readonly string[] | undefined
   /** The how-manieth render of this process: an older one never replaces a newer. */
   readonly order: number
+  /** The place of the render in the order of all processes, where they share a store. */
+  readonly claim?: Claim | undefined
 }
 
 /** All of it but the body, of which memory has a form of its own. */
@@ -80,6 +83,15 @@ const WRITTEN = Promise.resolve()
 
 /** Ways to accept that are remembered for a response. */
 const MAX_CHOICES = 20
+
+/** Expiry in a store is garbage collection, not freshness: clocks differ. */
+const EXPIRY_MARGIN_MS = 10_000
+const MAX_TTL_MS = 365 * 86_400_000
+
+/** For how many milliseconds a store is to keep a response. */
+export function ttlMsOf({ keepUntil, receivedAt }: StoredHead): number {
+  return Math.min(keepUntil - receivedAt + EXPIRY_MARGIN_MS, MAX_TTL_MS)
+}
 
 /** Bytes that an entry costs beside its body, head and key. */
 const ENTRY_OVERHEAD_BYTES = 1300
@@ -96,6 +108,12 @@ export class StoredResponse {
   hits = 0
   /** Settles when it is in the store; never rejects. */
   written: Promise<void> = WRITTEN
+  /** Its place in the order of all processes; 0 where there is none. */
+  rank = 0
+  /** The claim under which it was rendered, where several processes share a store. */
+  claim: Claim | undefined
+  /** Until when memory may vouch for it, whatever it hears of other processes: it was rendered here a moment ago. */
+  vouchedUntil = 0
   /** Taken out of storage; who still holds it must not serve it. */
   isRemoved = false
   #freshness: Freshness
@@ -233,7 +251,7 @@ export function storedResponse(
   const rule = rules.noVarySearch ? readSearchRule(head.fields) : undefined
   const hasOwnEtag = rules.etag && head.status === 200 && !hasValidator(fields)
   if (hasOwnEtag) fields.push('ETag', strongEtag(body))
-  return new StoredResponse(
+  const response = new StoredResponse(
     {
       // A response that says which parameters do not matter is stored once for all that differ in them alone.
       key: rule === undefined ? key.full : withQuery(key, canonicalQuery(rule, key.query)).full,
@@ -266,6 +284,9 @@ export function storedResponse(
     context.order,
     rules.precompress,
   )
+  response.claim = context.claim
+  if (context.claim !== undefined) response.rank = context.claim.rank
+  return response
 }
 
 function tagsFrom(fields: FieldLines, more: readonly string[]): readonly string[] {

@@ -123,6 +123,17 @@ export function shortened(freshness: Freshness, byMs: number): Freshness {
   return { bornAt, freshUntil: freshUntil - byMs, staleUntil: staleUntil - byMs, errorUntil: errorUntil - byMs }
 }
 
+/** The same times by another clock. */
+export function shifted(freshness: Freshness, byMs: number): Freshness {
+  const { bornAt, freshUntil, staleUntil, errorUntil } = freshness
+  return {
+    bornAt: bornAt + byMs,
+    freshUntil: freshUntil + byMs,
+    staleUntil: staleUntil + byMs,
+    errorUntil: errorUntil + byMs,
+  }
+}
+
 /** Whether so much of the lifetime is over that the route wants a new response. */
 export function isAhead({ bornAt, freshUntil }: Freshness, { refreshAhead }: Rules, now: number): boolean {
   return refreshAhead !== undefined && now >= bornAt + (freshUntil - bornAt) * refreshAhead

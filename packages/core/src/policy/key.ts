@@ -100,6 +100,11 @@ export function storeKey(namespace: string, host: string, path: string, full: st
   return `${readable}~${digest(`${WIRE_VERSION}${full}`)}`
 }
 
+/** In a store that has slots: where a variant lies, in the slot of its URL. */
+export function variantStoreKey(urlKey: string, variant: string): string {
+  return `${urlKey}:${digest(variant)}`
+}
+
 const NONE: Selecting = []
 /** What is hidden of the target is hidden of what became of it. */
 function keyedTarget(target: string, { query }: Rules): string {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 
 import type { BackOff } from '../engine/back-off.ts'
+import type { Claim } from '../engine/claim.ts'
 import type { RefreshQueue } from '../engine/refresh-queue.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
 import { noRenderer } from '../errors.ts'
@@ -10,6 +11,7 @@ import { type RenderRequest, type RenderTarget, Renderer } from '../node/rendere
 import type { Visit } from '../node/visit.ts'
 import { type Wire } from '../node/wire.ts'
 import type { Passage } from './passage.ts'
+import type { RequestHead } from '../policy/fields.ts'
 import { isFailure } from '../policy/storable.ts'
 import { carriedOf, namesOf } from '../policy/vary.ts'
 import type { Services } from './services.ts'
@@ -39,6 +41,8 @@ export class Background {
   readonly #backOff: BackOff
   readonly #runClean: <T>(run: () => T) => T
   readonly #renderer = new Renderer<Ticket>()
+  /** What other processes are refreshing: this one waits for what they store. */
+  readonly #elsewhere = new Map<string, Promise<void>>()
   #attached: RenderTarget | undefined
   #isClosed = false
 
@@ -74,16 +78,16 @@ export class Background {
     return (visit.req.socket as { server?: RenderTarget } | undefined)?.server ?? this.#attached
   }
 
-  /** Whether a refresh of it is queued or running. */
-  isRefreshing(response: StoredResponse): boolean {
-    return this.#queue.has(response.variant)
+  /** Whether a refresh of it is queued or running, here or in another process. */
+  isRefreshing({ variant }: StoredResponse): boolean {
+    return this.#queue.has(variant) || this.#elsewhere.has(variant)
   }
 
   /** Queues one refresh of a stale response, unless one is queued or the last has failed a moment ago. */
   refreshSoon(passage: Passage, response: StoredResponse): void {
     const { journal, library } = this.#services
     const variant = response.variant
-    if (this.#isClosed || this.#queue.has(variant) || this.#backOff.forbids(variant)) return
+    if (this.#isClosed || this.isRefreshing(response) || this.#backOff.forbids(variant)) return
     const target = this.targetOf(passage.visit)
     if (target === undefined) {
       journal.note('refresh-failed', () => ({ ...library.describe(response), reason: 'no-renderer' }))
@@ -103,7 +107,8 @@ export class Background {
   async renderNow(plan: RenderPlan, request: RenderRequest): Promise<boolean> {
     if (this.#attached === undefined) throw noRenderer()
     const signal = AbortSignal.timeout(this.#services.settings.refresh.timeoutMs)
-    const { result } = await this.renderDetached(plan, request, this.#attached, BY_ITSELF, signal)
+    const claim = this.#services.library.sharing?.order(plan.key, headOf(request), 0)
+    const { result } = await this.renderDetached({ ...plan, claim }, request, this.#attached, BY_ITSELF, signal)
     return result?.kind === 'stored'
   }
 
@@ -121,8 +126,13 @@ export class Background {
     return { result: ticket.result, isWhole, reached: ticket.reached }
   }
 
+  get isIdle(): boolean {
+    return this.queued + this.running === 0 && this.#elsewhere.size === 0
+  }
+
   async idle(): Promise<void> {
     await this.#queue.idle()
+    await Promise.all(this.#elsewhere.values())
   }
 
   close(): void {
@@ -140,16 +150,16 @@ export class Background {
     const { library, flights, settings } = this.#services
     // Purged while it waited here: its validators must not bring it back.
     if (!library.admits(response)) return
-    const newer = library.hasStore ? await library.read(plan.key, headOf(request), plan.rules.precompress) : undefined
-    // Another process may have refreshed it while it waited here.
-    const isNewer = newer !== undefined && newer.parts.receivedAt > response.parts.receivedAt
-    if (isNewer && newer.decide(plan, settings.now()) === 'fresh') return
+    const claimed = await this.#claim(plan, headOf(request), response)
+    if (claimed === 'needless') return
+    const claim = claimed
     const flightKey = library.flightKey(plan.key.full, headOf(request))
     // Whoever comes when it may no longer be served stale waits for this render instead of making another.
     const isUnderWay = flights.get(flightKey)?.hasLanded === false
     const flight = isUnderWay ? undefined : flights.lead(flightKey)
     const startedAt = settings.monotonicNow()
-    const outcome = await this.renderDetached(plan, request, target, BY_ITSELF, signal)
+    const outcome = await this.renderDetached({ ...plan, claim }, request, target, BY_ITSELF, signal)
+    if (outcome.result?.kind !== 'stored') claim?.end()
     if (!this.#isClosed) this.#conclude(response, outcome, settings.monotonicNow() - startedAt)
     if (flight === undefined) return
     const { result } = outcome
@@ -158,6 +168,32 @@ export class Background {
     } else {
       flights.land(flightKey, flight, { kind: 'released' })
     }
+  }
+
+  /** Another process may have refreshed it while it waited here, or be at it. Else, its place in the order of all. */
+  async #claim(
+    plan: RenderPlan,
+    request: RequestHead,
+    response: StoredResponse,
+  ): Promise<Claim | 'needless' | undefined> {
+    const { library, settings } = this.#services
+    const { sharing } = library
+    const read = (): Promise<StoredResponse | undefined> => library.read(plan.key, request, plan.rules.precompress)
+    if (sharing === undefined) {
+      const newer = library.hasStore ? await read() : undefined
+      const isNewer = newer !== undefined && newer.parts.receivedAt > response.parts.receivedAt
+      return isNewer && newer.decide(plan, settings.now()) === 'fresh' ? 'needless' : undefined
+    }
+    const lease = await sharing.lease(plan.key, request, response.rank)
+    if (lease.kind === 'granted') return lease.claim
+    if (lease.kind === 'newer') await read()
+    else this.#awaitElsewhere(response.variant, lease.over.then(read))
+    return 'needless'
+  }
+
+  #awaitElsewhere(variant: string, over: Promise<unknown>): void {
+    const waiting = over.then(() => void this.#elsewhere.delete(variant))
+    this.#elsewhere.set(variant, waiting)
   }
 
   /** What a refresh has brought: a new response, the end of the old one, or nothing but a reason to wait. */
@@ -198,13 +234,11 @@ const BY_ITSELF: FillListener = {
 
 const statusOf = (result: FillResult | undefined): number => (result?.kind === 'unstorable' ? result.status : 0)
 
-export const planOf = ({ key, route, rules, authorized }: Passage, validated?: StoredResponse): RenderPlan => ({
-  key,
-  route,
-  rules,
-  authorized,
-  validated,
-})
+export const planOf = (
+  { key, route, rules, authorized }: Passage,
+  validated?: StoredResponse,
+  claim?: Claim,
+): RenderPlan => ({ key, route, rules, authorized, validated, claim })
 
 export const renderedFor = ({ request, visit }: Passage): RenderedFor => ({
   head: request,

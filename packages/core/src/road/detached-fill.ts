@@ -93,7 +93,7 @@ export class DetachedFill {
     this.#render = render
     this.#background
       .renderDetached(
-        { ...planOf(passage, validated), carried: names },
+        { ...planOf(passage, validated, this.#miss.claim), carried: names },
         request,
         this.#target,
         this.#listenerOf(render),

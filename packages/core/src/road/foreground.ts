@@ -4,6 +4,8 @@ import { planOf } from './background.ts'
 import { DetachedFill } from './detached-fill.ts'
 import type { Flights, Joined } from '../engine/flights.ts'
 import { HitForMiss } from '../engine/hit-for-miss.ts'
+import { Patience } from '../engine/patience.ts'
+import type { Sharing } from '../engine/sharing.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
 import { type FillListener, type FillResult } from '../node/fill-listener.ts'
 import { outletOf } from '../node/outlet.ts'
@@ -45,6 +47,10 @@ const hasConditions = (conditions: Readonly<Record<string, string | undefined>>)
 /** Whether anybody but the visitor for whom it was rendered may be served it. */
 const canBeShared = ({ freshUntil, staleUntil }: Freshness, now: number): boolean =>
   Math.max(freshUntil, staleUntil) > now
+
+/** Whether what another process has rendered is good for this miss. */
+const isUsable = (response: StoredResponse, { passage }: Miss, now: number): boolean =>
+  response.isSelectedBy(passage.request) && ['fresh', 'stale'].includes(response.decide(passage, now))
 
 const lead = (flights: Flights, key: string): Led => ({ key, flight: flights.lead(key) })
 
@@ -135,6 +141,7 @@ export class Foreground {
       if (led !== undefined) flights.land(led.key, led.flight, { kind: 'stored', response }, library.visible(written))
       return
     }
+    miss.claim?.end()
     // Neither a failure nor a chance says anything about the next response.
     const isVerdict = result.kind === 'unstorable' && !isFailure(result.status) && result.status !== 304
     if (isVerdict && !TRANSIENT.has(result.reason)) {
@@ -168,6 +175,45 @@ export class Foreground {
   }
 
   #lead(miss: Miss, led: Led | undefined): Outcome | Promise<Outcome> {
+    const { sharing } = this.#services.library
+    if (sharing === undefined) return this.#begin(miss, led)
+    if (led !== undefined) return this.#leadOfAll(sharing, miss, led)
+    return this.#beginUnleased(miss, undefined)
+  }
+
+  /** Renders, whatever other processes do. */
+  #beginUnleased(miss: Miss, led: Led | undefined): Outcome | Promise<Outcome> {
+    const { passage, held } = miss
+    const claim = this.#services.library.sharing?.order(passage.key, passage.request, held?.rank ?? 0)
+    return this.#begin({ ...miss, claim }, led)
+  }
+
+  /** One process of all renders; the others wait for what it stores, as long as they would for a render of their own. */
+  async #leadOfAll(sharing: Sharing, miss: Miss, led: Led): Promise<Outcome> {
+    const { settings, library, flights } = this.#services
+    const { visit, key, request, rules } = miss.passage
+    const patience = new Patience(rules.collapseWaitMs)
+    for (let known = miss.held?.rank ?? 0; ;) {
+      const lease = await sharing.lease(key, request, known)
+      const claim = lease.kind === 'granted' ? lease.claim : undefined
+      if (visit.res.destroyed) {
+        this.landed({ ...miss, claim }, led, { kind: 'broken', reason: 'aborted', visitorLeft: true })
+        return this.leave(visit)
+      }
+      if (claim !== undefined) return this.#begin({ ...miss, claim }, led)
+      if (patience.isOver) return this.#beginUnleased(miss, led)
+      if (lease.kind === 'busy') await patience.until(lease.over)
+      const response = await library.read(key, request, rules.precompress)
+      if (response !== undefined && response.rank > known && isUsable(response, miss, settings.now())) {
+        const landing = { kind: 'stored', response } as const
+        flights.land(led.key, led.flight, landing)
+        return this.#take(miss, led, landing)
+      }
+      if (lease.kind === 'newer') known = lease.rank
+    }
+  }
+
+  #begin(miss: Miss, led: Led | undefined): Outcome | Promise<Outcome> {
     const { passage, isHitForMiss } = miss
     try {
       if (!passage.key.hides && !passage.rules.sealed) return this.#capture(miss, led)
@@ -216,6 +262,7 @@ export class Foreground {
         }
         if (led !== undefined && !('reason' in verdict) && !canBeShared(verdict.freshness, settings.now())) {
           this.#services.flights.land(led.key, led.flight, { kind: 'released' })
+          miss.claim?.end()
         }
         const handling: Handling =
           'reason' in verdict ? { fwd: miss.fwd, detail: verdict.reason } : { fwd: miss.fwd, stored: true }
@@ -234,7 +281,7 @@ export class Foreground {
     const request = { ...passage.request, headers: { ...visit.req.headers }, rawHeaders: [...visit.req.rawHeaders] }
     const { fill, wire } = startFill(
       this.#services,
-      planOf(passage, miss.validated),
+      planOf(passage, miss.validated, miss.claim),
       request,
       exchange,
       visit,
@@ -283,7 +330,7 @@ export class Foreground {
         return this.#share(miss, joined.response) ? 'answered' : this.#lead(miss, undefined)
       case 'timeout':
         // Its leader may hang for ever: who comes now waits for somebody else.
-        return this.#lead(miss, flights.get(led.key) === led.flight ? lead(flights, led.key) : undefined)
+        return this.#beginUnleased(miss, flights.get(led.key) === led.flight ? lead(flights, led.key) : undefined)
       case 'released':
         // Its leader may just have learnt that the key is uncacheable.
         return this.#lead({ ...miss, isHitForMiss: this.#hitForMiss.has(passage.key.full) }, undefined)

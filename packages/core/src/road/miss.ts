@@ -1,3 +1,4 @@
+import type { Claim } from '../engine/claim.ts'
 import type { Flight } from '../engine/flights.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
 import type { Passage } from './passage.ts'
@@ -12,6 +13,8 @@ export interface Miss {
   readonly validated: StoredResponse | undefined
   /** The key is known to be uncacheable: nothing is hidden from the handler, nobody waits. */
   readonly isHitForMiss: boolean
+  /** Its place in the order of all processes, where they share a store. */
+  readonly claim?: Claim | undefined
 }
 
 /** The flight that a render leads. */

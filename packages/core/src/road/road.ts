@@ -306,6 +306,8 @@ export class Road {
     // Only a client that takes anything stale (max-stale) gets what lies beyond its windows.
     if (!isWanted || (!isUsable && passage.demands === undefined)) return false
     if (passage.authorized && !response.parts.authorized) return false
+    // Cut off from the other processes for too long, nobody knows whether it has been purged.
+    if (!this.library.vouchesFor(response)) return false
     takeOver(visit, () => {
       const label = this.#labels.hit(passage, response, now, decision !== 'fresh')
       serve(outletOf(visit.res), response, request, label, now)

@@ -40,7 +40,7 @@ export class Shortcut {
     if (req.method !== 'GET' || req.httpVersionMajor !== 1 || 'encrypted' in req.socket) return false
     if (visit.rewritten !== undefined || target[0] !== '/' || target.length > MAX_TARGET_LENGTH) return false
     const { library, journal, labels, settings } = this.#services
-    if (library.memory.entries === 0 || library.catchingUp !== undefined || isLayered(res)) return false
+    if (library.memory.entries === 0 || !library.isCurrent || isLayered(res)) return false
 
     // Not the lines of the head, though that were quicker: what a layer before the cache has made of them counts.
     const { headers } = req

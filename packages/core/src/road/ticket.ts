@@ -3,6 +3,7 @@ import { type FillListener, type FillResult } from '../node/fill-listener.ts'
 import { headOf } from '../node/render-request.ts'
 import type { RenderRequest } from '../node/renderer.ts'
 import { type Visit, requestHead } from '../node/visit.ts'
+import type { Claim } from '../engine/claim.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
 import { type Wire } from '../node/wire.ts'
 import { INERT, PASS } from '../node/tap.ts'
@@ -23,6 +24,8 @@ export interface RenderPlan {
   readonly carried?: readonly string[] | undefined
   /** A stored response that may still be good: its validators go with the request. */
   readonly validated?: StoredResponse | undefined
+  /** Its place in the order of all processes, where they share a store. */
+  readonly claim?: Claim | undefined
 }
 
 /** When a render began: what was purged, or rendered anew, since then is stronger than it. */
@@ -48,10 +51,10 @@ export function startFill(
   seen?: SelectingHead,
 ): { readonly fill: Fill; readonly wire: Wire } {
   const { settings, library, budget, routes } = services
-  const { key, rules, authorized, validated, isRefresh, carried } = plan
+  const { key, rules, authorized, validated, isRefresh, carried, claim } = plan
   const wire = exchange.listen(visit, INERT)
   const fill = new Fill(
-    { key, rules, request, authorized, validated, isRefresh, carried, seen, ...begun },
+    { key, rules, request, authorized, validated, isRefresh, carried, seen, claim, ...begun },
     {
       library,
       budget,

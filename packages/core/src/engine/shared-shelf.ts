@@ -1,0 +1,184 @@
+import type { RequestHead } from '../policy/fields.ts'
+import { shifted } from '../policy/freshness.ts'
+import { type RequestKey, storeKey, variantKey, variantStoreKey } from '../policy/key.ts'
+import { selectingOf } from '../policy/vary.ts'
+import { type FOREIGN, type decodeFrame, encodeIndex, encodeResponse, isVaryIndex } from '../stores/frame.ts'
+import type { Address, Membership } from '../stores/shared-store.ts'
+import type { GuardedStore, Decoded } from './guarded-store.ts'
+import type { Found, Shelf } from './shelf.ts'
+import { type StoredParts, type StoredResponse, ttlMsOf } from './stored-response.ts'
+import type { VaryLists } from './vary-lists.ts'
+
+type Frame = Exclude<ReturnType<typeof decodeFrame>, typeof FOREIGN | undefined>
+interface Ranked {
+  readonly stored: Frame
+  readonly rank: number
+}
+
+/**
+ * A store that several processes share: one round trip for a URL and the variant that a request most likely wants, times
+ * on the clock of the store, and every write in the order of the renders.
+ */
+export class SharedShelf implements Shelf {
+  readonly #store: GuardedStore
+  readonly #member: Membership
+  readonly #namespace: string
+  readonly #decode: typeof decodeFrame
+  readonly #varyLists: VaryLists
+  /** What is to be added to a time of this process to make it one of the store. */
+  readonly #offsetMs: () => Promise<number>
+  readonly #reads = new Map<string, Promise<Found | undefined>>()
+
+  constructor(
+    store: GuardedStore,
+    member: Membership,
+    namespace: string,
+    decode: typeof decodeFrame,
+    varyLists: VaryLists,
+    offsetMs: () => Promise<number>,
+  ) {
+    this.#store = store
+    this.#member = member
+    this.#namespace = namespace
+    this.#decode = decode
+    this.#varyLists = varyLists
+    this.#offsetMs = offsetMs
+  }
+
+  /** Where the render of a request will lie, as far as its selecting headers are known. */
+  addressOf(key: RequestKey, request: RequestHead): Address {
+    const newest = this.#varyLists.of(key.full)[0]
+    return this.#address(
+      key.host,
+      key.path,
+      key.full,
+      newest === undefined ? key.full : this.#variant(key, newest, request),
+    )
+  }
+
+  /** Those who ask for the same at the same moment share one read. */
+  read(key: RequestKey, request: RequestHead): Promise<Found | undefined> {
+    const { entry } = this.addressOf(key, request)
+    const underWay = this.#reads.get(entry)
+    if (underWay !== undefined) return underWay
+    const read = this.#read(key, request).finally(() => {
+      if (this.#reads.get(entry) === read) this.#reads.delete(entry)
+    })
+    this.#reads.set(entry, read)
+    return read
+  }
+
+  async has({ host, path, full }: RequestKey): Promise<boolean> {
+    const { url } = this.#address(host, path, full, full)
+    const [found] = await this.#store.readAll(
+      [url],
+      () => this.#member.read(url, []),
+      () => true,
+    )
+    return found !== undefined
+  }
+
+  async write(response: StoredResponse): Promise<boolean> {
+    const { claim, parts } = response
+    await claim?.ready
+    const offsetMs = await this.#offsetMs()
+    const address = this.#addressOf(response)
+    const index = parts.selecting.length === 0 ? undefined : { key: parts.key, names: this.#varyLists.of(parts.key) }
+    const rank = claim?.rank ?? 0
+    response.rank = rank
+    // Where parameters turned out not to matter, it lies under another URL than was claimed.
+    const isElsewhere = claim !== undefined && claim.address.url !== address.url
+    if (isElsewhere) claim.end()
+    const token = claim?.handOver() ?? ''
+    const put = {
+      token: isElsewhere ? '' : token,
+      rank,
+      frame: encodeResponse({ ...onClock(parts, offsetMs), body: response.bytes }),
+      index: index === undefined ? undefined : encodeIndex(index),
+      ttlMs: Math.ceil(ttlMsOf(parts)),
+    }
+    try {
+      return await this.#store.ask('put', 'set', () =>
+        this.#member.put(address, isElsewhere || claim === undefined ? address : claim.address, put),
+      )
+    } finally {
+      this.#reads.delete(address.entry)
+      this.#reads.delete(address.url)
+    }
+  }
+
+  remove(response: StoredResponse): Promise<void> {
+    const address = this.#addressOf(response)
+    return this.#store.remove(address.entry, () => this.#member.remove(address, response.rank))
+  }
+
+  async #read(key: RequestKey, request: RequestHead): Promise<Found | undefined> {
+    const { url } = this.#address(key.host, key.path, key.full, key.full)
+    const [known] = this.#varyLists.of(key.full)
+    const asked = known === undefined ? [] : [this.#entryOf(key, known, request)]
+    const [atUrl, ...others] = await this.#fetch(key, url, asked)
+    if (atUrl === undefined) return undefined
+    if (!isVaryIndex(atUrl.stored)) {
+      this.#varyLists.note(key.full, [])
+      return this.#found(atUrl.stored, atUrl.rank)
+    }
+    const lists = atUrl.stored.names
+    for (const names of lists.toReversed()) this.#varyLists.note(key.full, names, atUrl.rank)
+    // What has been asked for already, then the rest of the lists at once.
+    const first = others[0]
+    if (first !== undefined && !isVaryIndex(first.stored) && lists[0]?.join() === known?.join()) {
+      return this.#found(first.stored, first.rank)
+    }
+    const rest = lists.map((names) => this.#entryOf(key, names, request)).filter((entry) => !asked.includes(entry))
+    const more = rest.length === 0 ? [] : (await this.#fetch(key, url, rest)).slice(1)
+    for (const found of [...more, first]) {
+      if (found !== undefined && !isVaryIndex(found.stored)) return this.#found(found.stored, found.rank)
+    }
+    return undefined
+  }
+
+  async #fetch(key: RequestKey, url: string, entries: readonly string[]): Promise<readonly (Ranked | undefined)[]> {
+    return this.#store.readAll(
+      [url, ...entries],
+      () => this.#member.read(url, entries),
+      ({ frame, rank }): Decoded<Ranked> => {
+        const stored = this.#decode(frame, key.full)
+        if (stored === undefined || typeof stored === 'symbol') return stored
+        return { stored, rank }
+      },
+    )
+  }
+
+  async #found(stored: StoredParts, rank: number): Promise<Found> {
+    return { parts: onClock(stored, -(await this.#offsetMs())), rank }
+  }
+
+  #entryOf(key: RequestKey, names: readonly string[], request: RequestHead): string {
+    return this.#address(key.host, key.path, key.full, this.#variant(key, names, request)).entry
+  }
+
+  #variant(key: RequestKey, names: readonly string[], request: RequestHead): string {
+    return variantKey(key.full, selectingOf(names, request))
+  }
+
+  #addressOf(response: StoredResponse): Address {
+    const { key, place } = response.parts
+    return this.#address(place.host, place.path, key, response.variant)
+  }
+
+  #address(host: string, path: string, full: string, variant: string): Address {
+    const url = storeKey(this.#namespace, host, path, full)
+    return { url, entry: variant === full ? url : variantStoreKey(url, variant) }
+  }
+}
+
+/** The clocks of processes differ by what they like: what is stored has its times by the clock of the store. */
+function onClock<Parts extends Omit<StoredParts, 'body'>>(parts: Parts, byMs: number): Parts {
+  const { freshness, receivedAt, keepUntil } = parts
+  return {
+    ...parts,
+    freshness: shifted(freshness, byMs),
+    receivedAt: receivedAt + byMs,
+    keepUntil: keepUntil + byMs,
+  }
+}

@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+
+import type { Party } from '@cacheback/core'
+
+import type { Keys } from './keys.ts'
+import type { Link } from './link.ts'
+
+/** How long a purge waits for the other processes. */
+const ACKNOWLEDGE_MS = 250
+/** A process hears its own beats; after this silence it hears nothing at all. */
+const SILENCE_MS = 2500
+/** Then it listens anew, so often at most. */
+const LISTEN_AGAIN_MS = 5000
+
+/** What processes say to each other. */
+export type Message =
+  | readonly ['purge', number: string, selector: string, from: string]
+  | readonly ['restored']
+  | readonly ['ended', url: string, entry: string]
+  | readonly ['beat']
+  | readonly ['done', number: string, from: string]
+
+/** Word between the processes of one namespace: purges, acknowledgements, leases that have ended. */
+export class Bus {
+  /** Names this process among the others. */
+  readonly id: string = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`
+  readonly #link: Link
+  readonly #keys: Keys
+  readonly #party: Party
+  /** Who has acknowledged which purge, while any is under way here. */
+  readonly #done = new Map<number, Set<string>>()
+  #waiting = 0
+  readonly #onDone = new Set<() => void>()
+  #heardAt = -Infinity
+  #listenedAt: number
+
+  constructor(link: Link, keys: Keys, party: Party) {
+    this.#link = link
+    this.#keys = keys
+    this.#party = party
+    this.#listenedAt = performance.now()
+    link.listen([this.channel, this.ear], (_channel, text) => this.#hear(text))
+  }
+
+  get channel(): string {
+    return this.#keys.bus(this.#party.namespace)
+  }
+
+  /** Where this process alone is spoken to. */
+  get ear(): string {
+    return this.#keys.ear(this.#party.namespace, this.id)
+  }
+
+  get hears(): boolean {
+    return performance.now() - this.#heardAt < SILENCE_MS
+  }
+
+  /** Called with every beat: a connection that has gone deaf is made anew. */
+  check(): void {
+    const now = performance.now()
+    if (this.hears || now - Math.max(this.#heardAt, this.#listenedAt) < LISTEN_AGAIN_MS) return
+    this.#listenedAt = now
+    this.#link.listenAgain()
+  }
+
+  /** Gathers acknowledgements that may come before it is known of which purge. Call the result with its number. */
+  gather(): (number: number, alive: readonly string[]) => Promise<{ acknowledged: number; missing: number }> {
+    this.#waiting += 1
+    return async (number, alive) => {
+      const others = alive.filter((id) => id !== this.id)
+      const left = (): string[] => others.filter((id) => this.#done.get(number)?.has(id) !== true)
+      if (left().length > 0) await this.#until(() => left().length === 0)
+      const missing = left().length
+      this.#waiting -= 1
+      if (this.#waiting === 0) this.#done.clear()
+      return { acknowledged: 1 + others.length - missing, missing }
+    }
+  }
+
+  /** Where nothing came of what was to be gathered for. */
+  giveUp(): void {
+    this.#waiting -= 1
+    if (this.#waiting === 0) this.#done.clear()
+  }
+
+  #until(isOver: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (isOver()) end()
+      }
+      const end = (): void => {
+        clearTimeout(timer)
+        this.#onDone.delete(look)
+        resolve()
+      }
+      // Somebody waits for it: this timer keeps the process.
+      const timer = setTimeout(end, ACKNOWLEDGE_MS)
+      this.#onDone.add(look)
+    })
+  }
+
+  #hear(text: string): void {
+    this.#heardAt = performance.now()
+    const message = readMessage(text)
+    switch (message?.[0]) {
+      case 'purge': {
+        const [, number, selector, from] = message
+        if (from === this.id) return
+        this.#party.onPurge({ number: Number(number), selector })
+        this.#say(from, ['done', number, this.id])
+        return
+      }
+      case 'done':
+        this.#noteDone(Number(message[1]), message[2])
+        return
+      case 'ended':
+        this.#party.onLeaseEnded({ url: message[1], entry: message[2] })
+        return
+      case 'restored':
+        this.#party.onRestored()
+    }
+  }
+
+  #noteDone(number: number, from: string): void {
+    if (this.#waiting === 0) return
+    const done = this.#done.get(number) ?? new Set()
+    this.#done.set(number, done.add(from))
+    this.#onDone.forEach((look) => look())
+  }
+
+  #say(to: string, message: Message): void {
+    const channel = this.#keys.ear(this.#party.namespace, to)
+    this.#link.run(channel, ['PUBLISH', channel, JSON.stringify(message)]).catch(() => undefined)
+  }
+}
+
+/** What is published is not trusted: what is no message is none. */
+function readMessage(text: string): Message | undefined {
+  try {
+    const message: unknown = JSON.parse(text)
+    const isMessage = Array.isArray(message) && message.every((word) => typeof word === 'string')
+    return isMessage && LENGTHS.get(String(message[0])) === message.length ? (message as unknown as Message) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const LENGTHS = new Map([
+  ['purge', 4],
+  ['restored', 1],
+  ['ended', 3],
+  ['beat', 1],
+  ['done', 3],
+])

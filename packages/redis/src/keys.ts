@@ -1,0 +1,45 @@
+/**
+ * The keys in Redis. An entry, its URL's list of selecting headers, their order and their leases have one hash tag, the
+ * digest of the URL's key, and so lie in one slot of a cluster. All begin with one prefix, for access lists.
+ */
+export class Keys {
+  readonly #prefix: string
+
+  constructor(prefix: string) {
+    this.#prefix = prefix
+  }
+
+  /** Of an entry: readable, then the tag. A variant's has a digest of its own behind. */
+  entry(address: string): string {
+    return this.#prefix + address.replace(DIGEST, '~{$1}')
+  }
+
+  /** The counter of a URL's renders, and the number below which none is stored any more. */
+  order(address: string): string {
+    return `${this.#prefix}{${digestOf(address)}}order`
+  }
+
+  lease(address: string): string {
+    return `${this.#prefix}{${digestOf(address)}}lease${address.slice(address.search(DIGEST) + 28)}`
+  }
+
+  /** What all processes of one namespace share. */
+  common(namespace: string, name: 'state' | 'purges' | 'unsafe' | 'alive'): string {
+    return `${this.#prefix}{${namespace}}${name}`
+  }
+
+  /** Where word of purges, and of leases that have ended, is published. */
+  bus(namespace: string): string {
+    return `${this.#prefix}${namespace}bus`
+  }
+
+  /** Where one process is spoken to. */
+  ear(namespace: string, process: string): string {
+    return `${this.#prefix}${namespace}to:${process}`
+  }
+}
+
+/** As storeKey() of the core writes it: what is readable has no tilde. */
+const DIGEST = /~([\w-]{27})/
+
+const digestOf = (address: string): string => DIGEST.exec(address)?.[1] ?? ''

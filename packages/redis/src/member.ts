@@ -1,0 +1,208 @@
+import { randomUUID } from 'node:crypto'
+
+import {
+  type Address,
+  type Claimed,
+  type ClaimRequest,
+  ForeignReplyError,
+  type Membership,
+  type NumberedMark,
+  type Party,
+  type PurgeState,
+  type Put,
+  type RankedFrame,
+  type ToldPurge,
+} from '@cacheback/core'
+
+import { Bus, type Message } from './bus.ts'
+import type { Keys } from './keys.ts'
+import type { Link, Word } from './link.ts'
+import type { Script } from './script.ts'
+import { BEAT, CLAIM, PURGE, PUT, RELEASE, REMOVE, RENEW, RESTORE, SINCE } from './scripts.ts'
+
+/** A process that has said nothing for so long is not waited for. */
+const ALIVE_MS = 3000
+/** Of each kind; more purges become one of everything that is as old as the oldest tenth. */
+const MAX_PURGES = 10_000
+const MAX_UNSAFE = 1000
+/** Longer than anything is kept in a store. */
+const KEEP_PURGES_MS = 400 * 86_400_000
+/** A counter that is gone begins anew above all that it has given out (see CLAIM). */
+const KEEP_ORDER_MS = 86_400_000
+const RANK_BYTES = 17
+
+/** A cache's part in a Redis. */
+export class Member implements Membership {
+  readonly #link: Link
+  readonly #keys: Keys
+  readonly #namespace: string
+  readonly #bus: Bus
+
+  constructor(link: Link, keys: Keys, party: Party) {
+    this.#link = link
+    this.#keys = keys
+    this.#namespace = party.namespace
+    this.#bus = new Bus(link, keys, party)
+    link.onConnected(() => party.onConnected())
+  }
+
+  get hears(): boolean {
+    return this.#bus.hears
+  }
+
+  async read(url: string, entries: readonly string[]): Promise<readonly (RankedFrame | undefined)[]> {
+    const keys = [url, ...entries].map((address) => this.#keys.entry(address))
+    const reply = await this.#link.run(keys[0]!, ['MGET', ...keys])
+    if (!Array.isArray(reply) || reply.length !== keys.length) throw new ForeignReplyError('MGET')
+    return reply.map(readRanked)
+  }
+
+  async claim(address: Address, { token, known, leaseMs }: ClaimRequest): Promise<Claimed> {
+    const words = [token, String(known), String(leaseMs), String(KEEP_ORDER_MS)]
+    const [kind, value] = await this.#run(CLAIM, this.#placesOf(address, address), token, words)
+    const number = toNumber(value)
+    switch (String(kind)) {
+      case 'granted':
+        return { kind: 'granted', rank: number }
+      case 'busy':
+        return { kind: 'busy', leftMs: number }
+      case 'newer':
+        return { kind: 'newer', rank: number }
+      default:
+        throw new ForeignReplyError('CLAIM')
+    }
+  }
+
+  async renew({ entry }: Address, token: string, leaseMs: number): Promise<boolean> {
+    const [isHeld] = await this.#run(RENEW, [this.#keys.lease(entry)], token, [token, String(leaseMs)])
+    return toNumber(isHeld) === 1
+  }
+
+  async release(lease: Address, token: string): Promise<void> {
+    await this.#run(RELEASE, [this.#keys.lease(lease.entry)], token, [token, this.#bus.channel, ended(lease)])
+  }
+
+  async put(address: Address, lease: Address, put: Put): Promise<boolean> {
+    const { token, rank, frame, index, ttlMs } = put
+    const echo = randomUUID()
+    const words = [
+      echo,
+      token,
+      String(rank),
+      bytes(frame),
+      bytes(index),
+      String(ttlMs),
+      this.#bus.channel,
+      ended(lease),
+    ]
+    const [isStored] = await this.#run(PUT, this.#placesOf(address, lease), echo, words)
+    return toNumber(isStored) === 1
+  }
+
+  async remove({ entry }: Address, rank: number): Promise<void> {
+    const echo = randomUUID()
+    const keys = [this.#keys.entry(entry), this.#keys.order(entry)]
+    await this.#run(REMOVE, keys, echo, [echo, String(rank), String(KEEP_ORDER_MS)])
+  }
+
+  async time(): Promise<number> {
+    const reply = await this.#link.run(this.#common('state'), ['TIME'])
+    if (!Array.isArray(reply) || reply.length !== 2) throw new ForeignReplyError('TIME')
+    return toNumber(reply[0]) * 1000 + Math.floor(toNumber(reply[1]) / 1000)
+  }
+
+  async beat(): Promise<PurgeState> {
+    this.#bus.check()
+    const words = [this.#bus.id, String(ALIVE_MS), this.#bus.ear, say(['beat'])]
+    const keys = [this.#common('state'), this.#common('alive')]
+    return stateOf(await this.#run(BEAT, keys, this.#bus.id, words))
+  }
+
+  async purgesSince(number: number): Promise<PurgeState & { readonly marks: readonly NumberedMark[] }> {
+    const echo = randomUUID()
+    const keys = [this.#common('state'), this.#common('purges'), this.#common('unsafe'), this.#common('alive')]
+    const reply = await this.#run(SINCE, keys, echo, [echo, String(number)])
+    const marks: NumberedMark[] = []
+    for (let i = 3; i + 1 < reply.length; i += 2) {
+      marks.push({ selector: String(reply[i]), number: toNumber(reply[i + 1]) })
+    }
+    return { ...stateOf(reply), marks: marks.toSorted((a, b) => a.number - b.number) }
+  }
+
+  async purge(selector: string, known: number, bounded: boolean): Promise<ToldPurge> {
+    const gathered = this.#bus.gather()
+    try {
+      const keys = [this.#common('state'), this.#common(bounded ? 'unsafe' : 'purges'), this.#common('alive')]
+      const limit = bounded ? MAX_UNSAFE : MAX_PURGES
+      const numbers = [known, limit, bounded ? 1 : 0, ALIVE_MS, KEEP_PURGES_MS].map(String)
+      const words = [this.#bus.id, selector, ...numbers, this.#bus.channel]
+      const [number, ...alive] = await this.#run(PURGE, keys, this.#bus.id, words)
+      return { number: toNumber(number), acknowledged: gathered(toNumber(number), alive.map(String)) }
+    } catch (error) {
+      this.#bus.giveUp()
+      throw error
+    }
+  }
+
+  async restore(marks: readonly NumberedMark[], known: number): Promise<void> {
+    const echo = randomUUID()
+    const keys = [this.#common('state'), this.#common('purges'), this.#common('unsafe')]
+    const told = marks.flatMap(({ number, selector }) => [isUnsafe(selector) ? '3' : '2', String(number), selector])
+    const words = [echo, String(known), String(KEEP_PURGES_MS), this.#bus.channel, ...told]
+    await this.#run(RESTORE, keys, echo, words)
+  }
+
+  async leave(): Promise<void> {
+    const alive = this.#common('alive')
+    const timer = new Promise((resolve) => setTimeout(resolve, LEAVE_PATIENCE_MS).unref())
+    await Promise.race([this.#link.run(alive, ['ZREM', alive, this.#bus.id]).catch(() => undefined), timer])
+  }
+
+  /** Runs a script whose reply begins with `echo`; returns the rest. */
+  async #run(script: Script, keys: readonly string[], echo: string, words: readonly Word[]): Promise<unknown[]> {
+    const reply = await script.run(this.#link, keys, words)
+    if (!Array.isArray(reply) || String(reply[0]) !== echo) throw new ForeignReplyError('the reply to something else')
+    return reply.slice(1)
+  }
+
+  #placesOf({ url, entry }: Address, lease: Address): string[] {
+    const keys = this.#keys
+    return [keys.entry(url), keys.entry(entry), keys.order(url), keys.lease(lease.entry)]
+  }
+
+  #common(name: 'state' | 'purges' | 'unsafe' | 'alive'): string {
+    return this.#keys.common(this.#namespace, name)
+  }
+}
+
+const LEAVE_PATIENCE_MS = 300
+
+function readRanked(found: unknown): RankedFrame | undefined {
+  if (found === null || found === undefined) return undefined
+  if (!Buffer.isBuffer(found)) throw new ForeignReplyError('MGET')
+  const rank = Number(found.toString('latin1', 1, RANK_BYTES))
+  // What does not begin with a rank is nothing of ours.
+  return Number.isSafeInteger(rank) && found.length >= RANK_BYTES
+    ? { frame: found.subarray(RANK_BYTES), rank }
+    : undefined
+}
+
+function stateOf([latest, restoredAt, processes]: readonly unknown[]): PurgeState {
+  return { latest: toNumber(latest), restoredAt: toNumber(restoredAt), processes: toNumber(processes) }
+}
+
+/** Redis says numbers in scripts as integers, scores as strings. */
+function toNumber(value: unknown): number {
+  const number = Number(String(value))
+  if (!Number.isFinite(number)) throw new ForeignReplyError('no number')
+  return number
+}
+
+const say = (message: Message): string => JSON.stringify(message)
+const ended = ({ url, entry }: Address): string => say(['ended', url, entry])
+const bytes = (frame: Uint8Array | undefined): Word =>
+  frame === undefined ? '' : Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
+
+function isUnsafe(selector: string): boolean {
+  return selector.endsWith('"unsafe":true}')
+}
