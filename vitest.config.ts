@@ -91,6 +91,7 @@ export default defineConfig({
         test: {
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
+          globalSetup: redis,
           maxWorkers: 3,
           testTimeout: 60_000,
           hookTimeout: 30_000,

@@ -54,13 +54,7 @@ export class Leases {
   /** A place in the order, without a lease: for a render that others would not wait for. Its rank arrives later. */
   order(address: Address, known: number): Claim {
     const claim = new Claim(address, '', 0, this.#monotonicNow(), () => undefined)
-    const request = { token: randomUUID(), known, leaseMs: 0 }
-    claim.ready = this.#ask(address, request).then(
-      (claimed) => {
-        if (claimed.kind === 'granted') claim.rank = claimed.rank
-      },
-      () => undefined,
-    )
+    claim.ready = this.#rank(claim, { token: randomUUID(), known, leaseMs: 0 })
     return claim
   }
 
@@ -74,6 +68,11 @@ export class Leases {
   /** Gives back what is held, so that nobody waits for a process that goes. */
   close(): void {
     for (const claim of this.#held) claim.end()
+  }
+
+  async #rank(claim: Claim, request: ClaimRequest): Promise<void> {
+    const claimed = await this.#ask(claim.address, request).catch(() => undefined)
+    if (claimed?.kind === 'granted') claim.rank = claimed.rank
   }
 
   #ask(address: Address, request: ClaimRequest): Promise<Claimed> {
