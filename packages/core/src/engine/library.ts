@@ -43,6 +43,8 @@ export class Library {
   /** Without copies in memory, what has come later. */
   readonly #order = new Order()
   readonly #searchRules = recordsOf<SearchRule>()
+  /** When it was rendered what visitors have got here and the shared store has not: nothing older is taken from there. */
+  readonly #ownAlone = recordsOf<{ readonly receivedAt: number }>()
   readonly #writes = new Set<Promise<unknown>>()
   readonly #encoder = new Encoder()
   readonly #readTimeoutMs: number
@@ -176,8 +178,12 @@ export class Library {
    * before; the write goes on by itself and is in `written`.
    */
   keep(response: StoredResponse): { readonly refused: string } | { readonly written: Promise<void> } {
+    if (this.sharing !== undefined) {
+      const { key, receivedAt } = response.parts
+      this.#ownAlone.set(key, { receivedAt })
+      this.sharing.vouch(response)
+    }
     if (!this.#ledger.admits(response)) return { refused: 'purged' }
-    this.sharing?.vouch(response)
     const isNewest = this.memory.isOn ? this.memory.put(response) : this.#order.note(response)
     if (!isNewest) return { refused: 'superseded' }
     this.#varyLists.note(response.parts.key, namesOf(response.parts.selecting))
@@ -292,6 +298,9 @@ export class Library {
   /** Takes a response of the store into memory, unless what memory holds has come later. */
   #adopt(response: StoredResponse, request: RequestHead): StoredResponse | undefined {
     if (!response.isSelectedBy(request) || !this.#ledger.admits(response)) return undefined
+    const own = this.#ownAlone.size === 0 ? undefined : this.#ownAlone.get(response.parts.key)
+    if (own !== undefined && own.receivedAt > response.parts.receivedAt)
+      return this.inMemory(response.parts.key, request)
     const held = this.inMemory(response.parts.key, request)
     if (held !== undefined && !isLater(response, held)) return held
     this.memory.put(response)
@@ -307,10 +316,15 @@ export class Library {
   }
 
   async #write(shelf: Shelf, response: StoredResponse): Promise<void> {
+    const { key } = response.parts
+    const own = this.#ownAlone.peek(key)
     const isStored = await shelf.write(response).finally(() => {
       response.claim = undefined
     })
-    // Another process has rendered it later than we have begun to.
+    // Where the rank is unknown, nobody knows which of the two is later.
+    if (!isStored && response.rank === 0) return
+    if (this.#ownAlone.peek(key) === own) this.#ownAlone.delete(key)
+    // Another process has rendered it, later than we have begun to.
     if (!isStored) this.memory.remove(response)
   }
 

@@ -184,10 +184,15 @@ export class Background {
       const isNewer = newer !== undefined && newer.parts.receivedAt > response.parts.receivedAt
       return isNewer && newer.decide(plan, settings.now()) === 'fresh' ? 'needless' : undefined
     }
-    const lease = await sharing.lease(plan.key, request, response.rank)
+    let lease = await sharing.lease(plan.key, request, response.rank)
+    if (lease.kind === 'newer') {
+      const newer = await read()
+      if (newer !== undefined && newer.rank > response.rank) return 'needless'
+      // What is there is no better: rendered before what this process has made on its own, perhaps.
+      lease = await sharing.lease(plan.key, request, lease.rank)
+    }
     if (lease.kind === 'granted') return lease.claim
-    if (lease.kind === 'newer') await read()
-    else this.#awaitElsewhere(response.variant, lease.over.then(read))
+    if (lease.kind === 'busy') this.#awaitElsewhere(response.variant, lease.over.then(read))
     return 'needless'
   }
 
