@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -18,6 +18,8 @@ export interface RedisOptions {
   socketPath?: string | undefined
   /** More arguments of redis-server. */
   args?: string[] | undefined
+  /** Lines of a configuration: of a sentinel, which wants to write into it. */
+  sentinel?: string[] | undefined
 }
 
 export interface RedisServer {
@@ -46,8 +48,14 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   const folder = dirname(socketPath)
   await mkdir(folder, { recursive: true })
 
+  const sentinel = options.sentinel === undefined ? [] : [join(folder, 'sentinel.conf'), '--sentinel']
+  if (options.sentinel !== undefined) {
+    const lines = [...options.sentinel, `unixsocket ${socketPath}`, `dir ${folder}`, '']
+    await writeFile(join(folder, 'sentinel.conf'), lines.join('\n'))
+  }
   const fixed = ['--port', '0', '--unixsocket', socketPath, '--save', '', '--appendonly', 'no', '--dir', folder]
-  const child = spawn(binary.path, [...fixed, ...(options.args ?? [])], { env: binary.env, stdio: 'ignore' })
+  const args = options.sentinel === undefined ? [...fixed, ...(options.args ?? [])] : sentinel
+  const child = spawn(binary.path, args, { env: binary.env, stdio: 'ignore' })
   let running = true
   const exited = new Promise<void>((resolve) => {
     const onExit = () => {
@@ -72,7 +80,8 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   async function stop(): Promise<void> {
     await end('SIGTERM')
     await rm(socketPath, { force: true })
-    await rmdir(folder).catch(() => undefined)
+    if (options.socketPath === undefined) await rm(folder, { recursive: true, force: true })
+    else await rmdir(folder).catch(() => undefined)
   }
 
   const deadline = performance.now() + 10_000

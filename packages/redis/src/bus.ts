@@ -9,9 +9,9 @@ import type { Link } from './link.ts'
 /** How long a purge waits for the other processes. */
 const ACKNOWLEDGE_MS = 250
 /** A process hears its own beats; after this silence it hears nothing at all. */
-const SILENCE_MS = 2500
+const SILENCE_MS = 1500
 /** Then it listens anew, so often at most. */
-const LISTEN_AGAIN_MS = 5000
+const LISTEN_AGAIN_MS = 3000
 
 /** What processes say to each other. */
 export type Message =

@@ -89,7 +89,7 @@ class ClientLink implements Link {
   readonly #client: NodeRedisClient
   readonly #connection: RedisConnection
   #subscriber: NodeRedisClient | undefined
-  #listening: { readonly channels: readonly string[]; readonly hear: Hear }[] = []
+  readonly #listening: Listening[] = []
 
   constructor(client: NodeRedisClient) {
     this.#client = client
@@ -103,9 +103,10 @@ class ClientLink implements Link {
   }
 
   listen(channels: readonly string[], hear: Hear): void {
-    this.#listening.push({ channels, hear })
+    const listening = listeningTo(channels, hear)
+    this.#listening.push(listening)
     if (this.#subscriber === undefined) this.#subscribe()
-    else if (this.#subscriber.isReady) subscribe(this.#subscriber, channels, hear)
+    else if (this.#subscriber.isReady) subscribe(this.#subscriber, listening)
   }
 
   listenAgain(): void {
@@ -137,7 +138,7 @@ class ClientLink implements Link {
     subscriber.on('error', () => undefined)
     // It connects again by itself, and listens again to what it has listened to.
     subscriber.connect().then(
-      () => this.#listening.forEach(({ channels, hear }) => subscribe(subscriber, channels, hear)),
+      () => this.#listening.forEach((listening) => subscribe(subscriber, listening)),
       () => undefined,
     )
   }
@@ -147,8 +148,8 @@ class ClientLink implements Link {
 abstract class ManyLink implements Link {
   protected abstract readonly many: NodeRedisCluster | NodeRedisSentinel
   #connecting: Promise<void> | undefined
-  #listening: { readonly channels: readonly string[]; readonly hear: Hear }[] = []
-  #onConnected: (() => void)[] = []
+  readonly #listening: Listening[] = []
+  readonly #onConnected: (() => void)[] = []
   #isConnected = false
 
   protected abstract send(key: string, words: readonly Word[]): Promise<unknown>
@@ -159,14 +160,15 @@ abstract class ManyLink implements Link {
   }
 
   listen(channels: readonly string[], hear: Hear): void {
-    this.#listening.push({ channels, hear })
-    if (this.#isConnected) subscribe(this.many, channels, hear)
+    const listening = listeningTo(channels, hear)
+    this.#listening.push(listening)
+    if (this.#isConnected) subscribe(this.many, listening)
     else void this.ready().catch(() => undefined)
   }
 
   listenAgain(): void {
     if (!this.#isConnected) return
-    for (const { channels, hear } of this.#listening) subscribe(this.many, channels, hear)
+    for (const listening of this.#listening) subscribe(this.many, listening)
   }
 
   onConnected(listener: () => void): void {
@@ -239,9 +241,20 @@ class SentinelLink extends ManyLink {
   }
 }
 
-function subscribe(client: Pick<NodeRedisClient, 'subscribe'>, channels: readonly string[], hear: Hear): void {
+/** Channels, and one listener for them: the same however often they are subscribed to. */
+interface Listening {
+  readonly channels: readonly string[]
+  readonly listener: (text: string, channel: string) => void
+}
+
+const listeningTo = (channels: readonly string[], hear: Hear): Listening => ({
+  channels,
+  listener: (text, channel) => hear(channel, text),
+})
+
+function subscribe(client: Pick<NodeRedisClient, 'subscribe'>, { channels, listener }: Listening): void {
   // Where it fails, nothing is heard, and that is noticed.
-  client.subscribe(channels, (text, channel) => hear(channel, text)).catch(() => undefined)
+  client.subscribe(channels, listener).catch(() => undefined)
 }
 
 function destroy(client: { readonly isOpen: boolean; destroy(): unknown } | undefined): unknown {

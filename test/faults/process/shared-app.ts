@@ -1,6 +1,6 @@
 import { createCacheback, type PurgeReport, type Selector, type Stats } from '@cacheback/core'
 import { redisStore } from '@cacheback/redis'
-import { createClient } from '@redis/client'
+import { createClient, createCluster, createSentinel } from '@redis/client'
 import { get } from 'node:http'
 import { text as textOf } from 'node:stream/consumers'
 import { once } from 'node:events'
@@ -12,8 +12,12 @@ import { serveOrders } from './serve.ts'
 // One of several processes behind one Redis. What its pages say, another process knows: an origin that counts renders.
 
 export interface SharedOptions {
-  /** Where Redis listens: a port, or a socket. */
-  readonly redis: { readonly port: number } | { readonly path: string }
+  /** Where Redis listens: a port, or a socket, or the port of a sentinel, or of a node of a cluster. */
+  readonly redis:
+    | { readonly port: number }
+    | { readonly path: string }
+    | { readonly sentinel: number }
+    | { readonly cluster: number }
   readonly prefix: string
   /** Where the origin listens. */
   readonly origin: number
@@ -40,14 +44,28 @@ for (const event of ['unhandledRejection', 'uncaughtException'] as const) {
   process.on(event, (error: unknown) => unhandled.push(String(error)))
 }
 
-const socket = 'port' in redis ? { host: '127.0.0.1', port: redis.port } : { path: redis.path, tls: false as const }
-const store = redisStore({ client: createClient({ socket }), prefix })
+const store = redisStore({ client: clientOf(redis), prefix })
 const cache = createCacheback({
   store,
   now: () => Date.now() + skewMs + elapsedMs,
   ...(memory === undefined ? {} : { memory }),
   ...(version === undefined ? {} : { version }),
 })
+
+function clientOf(where: SharedOptions['redis']): object {
+  const host = '127.0.0.1'
+  if ('sentinel' in where) {
+    const sentinel = createSentinel({
+      name: 'main',
+      sentinelRootNodes: [{ host, port: where.sentinel }],
+      scanInterval: 200,
+    })
+    void sentinel.connect()
+    return sentinel
+  }
+  if ('cluster' in where) return createCluster({ rootNodes: [{ socket: { host, port: where.cluster } }] })
+  return createClient({ socket: 'port' in where ? { host, port: where.port } : { path: where.path, tls: false } })
+}
 
 /** Asks the origin what to say, and with which fields. */
 async function render({ url, headers }: Exchange): Promise<Reply> {
