@@ -15,7 +15,7 @@ const LISTEN_AGAIN_MS = 3000
 
 /** What processes say to each other. */
 export type Message =
-  | readonly ['purge', number: string, selector: string, from: string]
+  | readonly ['purge', number: string, selector: string, from: string, previous: string]
   | readonly ['restored']
   | readonly ['ended', url: string, entry: string]
   | readonly ['beat']
@@ -33,6 +33,7 @@ export class Bus {
   #waiting = 0
   readonly #onDone = new Set<() => void>()
   #heardAt = -Infinity
+  #isClosed = false
   #listenedAt: number
 
   constructor(link: Link, keys: Keys, party: Party) {
@@ -40,7 +41,12 @@ export class Bus {
     this.#keys = keys
     this.#party = party
     this.#listenedAt = performance.now()
-    link.listen([this.channel, this.ear], (_channel, text) => this.#hear(text))
+    link.listen([this.channel, this.ear], (text) => this.#hear(text))
+  }
+
+  /** What it listens to may be used by others still. */
+  close(): void {
+    this.#isClosed = true
   }
 
   get channel(): string {
@@ -73,6 +79,7 @@ export class Bus {
       if (left().length > 0) await this.#until(() => left().length === 0)
       const missing = left().length
       this.#waiting -= 1
+      this.#done.delete(number)
       if (this.#waiting === 0) this.#done.clear()
       return { acknowledged: 1 + others.length - missing, missing }
     }
@@ -101,13 +108,14 @@ export class Bus {
   }
 
   #hear(text: string): void {
+    if (this.#isClosed) return
     this.#heardAt = performance.now()
     const message = readMessage(text)
     switch (message?.[0]) {
       case 'purge': {
-        const [, number, selector, from] = message
+        const [, number, selector, from, previous] = message
         if (from === this.id) return
-        this.#party.onPurge({ number: Number(number), selector })
+        this.#party.onPurge({ number: Number(number), selector }, Number(previous))
         this.#say(from, ['done', number, this.id])
         return
       }
@@ -147,7 +155,7 @@ function readMessage(text: string): Message | undefined {
 }
 
 const LENGTHS = new Map([
-  ['purge', 4],
+  ['purge', 5],
   ['restored', 1],
   ['ended', 3],
   ['beat', 1],

@@ -49,6 +49,7 @@ function linkOf({ url, client }: RedisStoreOptions): Link {
 class Store implements RedisStore {
   readonly #link: Link
   readonly #keys: Keys
+  #caches = 0
 
   constructor(link: Link, keys: Keys) {
     this.#link = link
@@ -56,6 +57,7 @@ class Store implements RedisStore {
   }
 
   join(party: Party): Member {
+    this.#caches += 1
     return new Member(this.#link, this.#keys, party)
   }
 
@@ -84,7 +86,9 @@ class Store implements RedisStore {
     this.#link.reset()
   }
 
-  close(): Promise<void> {
-    return this.#link.close()
+  /** Called by each cache; the last one closes the connections. */
+  async close(): Promise<void> {
+    this.#caches -= 1
+    if (this.#caches <= 0) await this.#link.close()
   }
 }

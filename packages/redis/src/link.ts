@@ -4,7 +4,7 @@ import { createClient } from '@redis/client'
 export type Word = string | Buffer
 
 /** Hears what is published. */
-export type Hear = (channel: string, text: string) => void
+export type Hear = (text: string) => void
 
 /** The connections of one store: one for commands, one that listens. */
 export interface Link {
@@ -89,7 +89,7 @@ class ClientLink implements Link {
   readonly #client: NodeRedisClient
   readonly #connection: RedisConnection
   #subscriber: NodeRedisClient | undefined
-  readonly #listening: Listening[] = []
+  #listening: { readonly channels: readonly string[]; readonly hear: Hear }[] = []
 
   constructor(client: NodeRedisClient) {
     this.#client = client
@@ -103,10 +103,9 @@ class ClientLink implements Link {
   }
 
   listen(channels: readonly string[], hear: Hear): void {
-    const listening = listeningTo(channels, hear)
-    this.#listening.push(listening)
+    this.#listening.push({ channels, hear })
     if (this.#subscriber === undefined) this.#subscribe()
-    else if (this.#subscriber.isReady) subscribe(this.#subscriber, listening)
+    else if (this.#subscriber.isReady) subscribe(this.#subscriber, channels, hear)
   }
 
   listenAgain(): void {
@@ -138,7 +137,7 @@ class ClientLink implements Link {
     subscriber.on('error', () => undefined)
     // It connects again by itself, and listens again to what it has listened to.
     subscriber.connect().then(
-      () => this.#listening.forEach((listening) => subscribe(subscriber, listening)),
+      () => this.#listening.forEach(({ channels, hear }) => subscribe(subscriber, channels, hear)),
       () => undefined,
     )
   }
@@ -148,8 +147,8 @@ class ClientLink implements Link {
 abstract class ManyLink implements Link {
   protected abstract readonly many: NodeRedisCluster | NodeRedisSentinel
   #connecting: Promise<void> | undefined
-  readonly #listening: Listening[] = []
-  readonly #onConnected: (() => void)[] = []
+  #listening: { readonly channels: readonly string[]; readonly hear: Hear }[] = []
+  #onConnected: (() => void)[] = []
   #isConnected = false
 
   protected abstract send(key: string, words: readonly Word[]): Promise<unknown>
@@ -160,15 +159,14 @@ abstract class ManyLink implements Link {
   }
 
   listen(channels: readonly string[], hear: Hear): void {
-    const listening = listeningTo(channels, hear)
-    this.#listening.push(listening)
-    if (this.#isConnected) subscribe(this.many, listening)
+    this.#listening.push({ channels, hear })
+    if (this.#isConnected) subscribe(this.many, channels, hear)
     else void this.ready().catch(() => undefined)
   }
 
   listenAgain(): void {
     if (!this.#isConnected) return
-    for (const listening of this.#listening) subscribe(this.many, listening)
+    for (const { channels, hear } of this.#listening) subscribe(this.many, channels, hear)
   }
 
   onConnected(listener: () => void): void {
@@ -241,20 +239,10 @@ class SentinelLink extends ManyLink {
   }
 }
 
-/** Channels, and one listener for them: the same however often they are subscribed to. */
-interface Listening {
-  readonly channels: readonly string[]
-  readonly listener: (text: string, channel: string) => void
-}
-
-const listeningTo = (channels: readonly string[], hear: Hear): Listening => ({
-  channels,
-  listener: (text, channel) => hear(channel, text),
-})
-
-function subscribe(client: Pick<NodeRedisClient, 'subscribe'>, { channels, listener }: Listening): void {
+function subscribe(client: Pick<NodeRedisClient, 'subscribe'>, channels: readonly string[], hear: Hear): void {
   // Where it fails, nothing is heard, and that is noticed.
-  client.subscribe(channels, listener).catch(() => undefined)
+  // One and the same function: a client that has it already does not call it twice.
+  client.subscribe(channels, hear).catch(() => undefined)
 }
 
 function destroy(client: { readonly isOpen: boolean; destroy(): unknown } | undefined): unknown {

@@ -30,6 +30,7 @@ const KEEP_PURGES_MS = 400 * 86_400_000
 /** A counter that is gone begins anew above all that it has given out (see CLAIM). */
 const KEEP_ORDER_MS = 86_400_000
 const RANK_BYTES = 17
+const LIST_HEAD_BYTES = 33
 
 /** A cache's part in a Redis. */
 export class Member implements Membership {
@@ -54,7 +55,9 @@ export class Member implements Membership {
     const keys = [url, ...entries].map((address) => this.#keys.entry(address))
     const reply = await this.#link.run(keys[0]!, ['MGET', ...keys])
     if (!Array.isArray(reply) || reply.length !== keys.length) throw new ForeignReplyError('MGET')
-    return reply.map(readRanked)
+    const [atUrl, ...others] = reply.map(readRanked)
+    const floor = atUrl?.floor ?? 0
+    return [atUrl, ...others.map((found) => (found !== undefined && found.rank < floor ? undefined : found))]
   }
 
   async claim(address: Address, { token, known, leaseMs }: ClaimRequest): Promise<Claimed> {
@@ -113,9 +116,10 @@ export class Member implements Membership {
 
   async beat(): Promise<PurgeState> {
     this.#bus.check()
-    const words = [this.#bus.id, String(ALIVE_MS), this.#bus.ear, say(['beat'])]
-    const keys = [this.#common('state'), this.#common('alive')]
-    return stateOf(await this.#run(BEAT, keys, this.#bus.id, words))
+    const echo = randomUUID()
+    const words = [echo, this.#bus.id, String(ALIVE_MS), this.#bus.ear, say(['beat'])]
+    const keys = [this.#common('state'), this.#common('alive'), this.#common('purges'), this.#common('unsafe')]
+    return stateOf(await this.#run(BEAT, keys, echo, words))
   }
 
   async purgesSince(number: number): Promise<PurgeState & { readonly marks: readonly NumberedMark[] }> {
@@ -136,8 +140,9 @@ export class Member implements Membership {
       const limit = bounded ? MAX_UNSAFE : MAX_PURGES
       const numbers = [known, limit, bounded ? 1 : 0, ALIVE_MS, KEEP_PURGES_MS].map(String)
       const words = [this.#bus.id, selector, ...numbers, this.#bus.channel]
-      const [number, ...alive] = await this.#run(PURGE, keys, this.#bus.id, words)
-      return { number: toNumber(number), acknowledged: gathered(toNumber(number), alive.map(String)) }
+      const [number, previous, ...alive] = await this.#run(PURGE, keys, this.#bus.id, words)
+      const acknowledged = gathered(toNumber(number), alive.map(String))
+      return { number: toNumber(number), previous: toNumber(previous), acknowledged }
     } catch (error) {
       this.#bus.giveUp()
       throw error
@@ -153,6 +158,7 @@ export class Member implements Membership {
   }
 
   async leave(): Promise<void> {
+    this.#bus.close()
     const alive = this.#common('alive')
     const timer = new Promise((resolve) => setTimeout(resolve, LEAVE_PATIENCE_MS).unref())
     await Promise.race([this.#link.run(alive, ['ZREM', alive, this.#bus.id]).catch(() => undefined), timer])
@@ -177,13 +183,16 @@ export class Member implements Membership {
 
 const LEAVE_PATIENCE_MS = 300
 
-function readRanked(found: unknown): RankedFrame | undefined {
+function readRanked(found: unknown): (RankedFrame & { readonly floor: number }) | undefined {
   if (found === null || found === undefined) return undefined
   if (!Buffer.isBuffer(found)) throw new ForeignReplyError('MGET')
   const rank = Number(found.toString('latin1', 1, RANK_BYTES))
+  const isList = found.toString('latin1', 0, 1) === 'v'
+  const floor = isList ? Number(found.toString('latin1', RANK_BYTES, LIST_HEAD_BYTES)) : 0
+  const headBytes = isList ? LIST_HEAD_BYTES : RANK_BYTES
   // What does not begin with a rank is nothing of ours.
-  return Number.isSafeInteger(rank) && found.length >= RANK_BYTES
-    ? { frame: found.subarray(RANK_BYTES), rank }
+  return Number.isSafeInteger(rank) && Number.isSafeInteger(floor) && found.length >= headBytes
+    ? { frame: found.subarray(headBytes), rank, floor }
     : undefined
 }
 

@@ -3,7 +3,8 @@ import { Script } from './script.ts'
 /**
  * What must happen at once. Every reply begins with the word that was sent along, so that one which belongs to another
  * command is known. Before an entry stand a letter (r: a response, v: the list of a URL's selecting headers) and its
- * rank in sixteen digits; RANK_AT reads them without the rest.
+ * rank in sixteen digits; RANK_AT reads them without the rest. In a list there is another one behind it: that of the
+ * newest response that stood for all requests of the URL. Variants that are older than that have been replaced by it.
  */
 const RANK_AT = `
 local function rankAt(key)
@@ -55,10 +56,13 @@ if rank > floor and rank >= rival and (rank > 0 or redis.call('EXISTS', KEYS[2])
   local digits = string.format('%016.0f', rank)
   redis.call('SET', KEYS[2], 'r' .. digits .. ARGV[4], 'PX', ttl)
   if KEYS[2] ~= KEYS[1] then
-    local newest = rank
-    if kind == 'v' then newest = math.max(rank, atUrl) end
+    local newest, below = rank, string.format('%016.0f', atUrl)
+    if kind == 'v' then
+      newest = math.max(rank, atUrl)
+      below = redis.call('GETRANGE', KEYS[1], 17, 32)
+    end
     local left = redis.call('PTTL', KEYS[1])
-    redis.call('SET', KEYS[1], 'v' .. string.format('%016.0f', newest) .. ARGV[5], 'PX', math.max(left, ttl))
+    redis.call('SET', KEYS[1], 'v' .. string.format('%016.0f', newest) .. below .. ARGV[5], 'PX', math.max(left, ttl))
   end
   if rank > 0 then
     local last = tonumber(redis.call('HGET', KEYS[3], 'last') or '0')
@@ -103,14 +107,22 @@ end
 return {ARGV[1], 1}
 `)
 
-/** keys: state, alive; words: echo (the process), aliveMs, ear, word */
+/** keys: state, alive, purges, unsafe; words: echo, process, aliveMs, ear, word */
 export const BEAT: Script = new Script(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZADD', KEYS[2], now, ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[2])
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
-redis.call('PUBLISH', ARGV[3], ARGV[4])
+-- Where it is full it can be read all the same.
+local noted = redis.pcall('ZADD', KEYS[2], now, ARGV[2])
+if type(noted) == 'table' and noted.err and not string.find(noted.err, 'OOM') then return noted end
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+redis.call('PUBLISH', ARGV[4], ARGV[5])
+-- A server that is short of memory drops what has not been used for long: these are used; and where one is gone all the
+-- same, those who know tell it anew, as where all is lost.
+local has = redis.call('HMGET', KEYS[1], 'has0', 'has1')
+for i = 1, 2 do
+  if redis.call('TOUCH', KEYS[i + 2]) == 0 and has[i] then redis.call('DEL', KEYS[1]) end
+end
 local state = redis.call('HMGET', KEYS[1], 'latest', 'restored')
 return {ARGV[1], tonumber(state[1] or '0'), tonumber(state[2] or '0'), redis.call('ZCARD', KEYS[2])}
 `)
@@ -119,8 +131,11 @@ return {ARGV[1], tonumber(state[1] or '0'), tonumber(state[2] or '0'), redis.cal
 export const PURGE: Script = new Script(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local latest = math.max(tonumber(redis.call('HGET', KEYS[1], 'latest') or '0'), tonumber(ARGV[3])) + 1
-redis.call('HSET', KEYS[1], 'latest', latest)
+-- At least the time: what begins to count anew counts on above all that it has lost.
+local previous, known = tonumber(redis.call('HGET', KEYS[1], 'latest') or '0'), tonumber(ARGV[3])
+local latest = math.max(previous, known, now) + 1
+if known > previous then redis.call('HSET', KEYS[1], 'restored', latest) end
+redis.call('HSET', KEYS[1], 'latest', latest, 'has' .. ARGV[5], 1)
 redis.call('ZADD', KEYS[2], latest, ARGV[2])
 local limit = tonumber(ARGV[4])
 local size = redis.call('ZCARD', KEYS[2])
@@ -134,10 +149,11 @@ if size > limit then
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[7])
 redis.call('PEXPIRE', KEYS[2], ARGV[7])
-redis.call('PUBLISH', ARGV[8], cjson.encode({'purge', string.format('%.0f', latest), ARGV[2], ARGV[1]}))
+redis.call('PUBLISH', ARGV[8], cjson.encode({'purge', string.format('%.0f', latest), ARGV[2], ARGV[1], string.format('%.0f', previous)}))
 local reply = redis.call('ZRANGEBYSCORE', KEYS[3], now - ARGV[6], '+inf')
 table.insert(reply, 1, ARGV[1])
 table.insert(reply, 2, latest)
+table.insert(reply, 3, previous)
 return reply
 `)
 
@@ -162,6 +178,9 @@ for i = 5, #ARGV, 3 do
 end
 redis.call('HSET', KEYS[1], 'latest', latest + 1, 'restored', latest + 1)
 for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[3]) end
+for i = 2, 3 do
+  if redis.call('EXISTS', KEYS[i]) == 1 then redis.call('HSET', KEYS[1], 'has' .. (i - 2), 1) end
+end
 redis.call('PUBLISH', ARGV[4], '["restored"]')
 return {ARGV[1], latest + 1}
 `)

@@ -41,13 +41,25 @@ export class Leases {
   async take(address: Address, known: number): Promise<Lease> {
     const token = randomUUID()
     const beganAt = this.#monotonicNow()
+    let claiming: Promise<Claimed> | undefined
     try {
-      const claimed = await this.#ask(address, { token, known, leaseMs: LEASE_MS })
+      const request = { token, known, leaseMs: LEASE_MS }
+      const claimed = await this.#store.ask('claim', 'get', () => (claiming = this.#member.claim(address, request)))
       if (claimed.kind === 'newer') return claimed
       if (claimed.kind === 'busy') return { kind: 'busy', over: this.#over(address, claimed.leftMs) }
       return { kind: 'granted', claim: this.#hold(address, token, claimed.rank, beganAt) }
     } catch {
+      void this.#giveBack(claiming, address, token)
       return { kind: 'granted', claim: new Claim(address, '', 0, beganAt, () => undefined) }
+    }
+  }
+
+  /** A claim that was given up may be granted yet, when nobody wants it any more. */
+  async #giveBack(claiming: Promise<Claimed> | undefined, address: Address, token: string): Promise<void> {
+    try {
+      if ((await claiming)?.kind === 'granted') await this.#member.release(address, token)
+    } catch {
+      // The lease ends by itself.
     }
   }
 

@@ -209,7 +209,7 @@ export class Library {
   /** Purges here at once, then in the store. Rejects where the store could not be told. */
   async purge(selector: ReadSelector, soft: boolean): Promise<PurgeReport> {
     const told = this.#ledger.purge(selector, soft)
-    this.memory.removeWhere((response) => !this.#ledger.admits(response))
+    this.memory.removeWhere((response) => selects(selector, response.parts.place) && !this.#ledger.admits(response))
     return told
   }
 

@@ -113,9 +113,9 @@ export class SharedPurges implements Purges {
   }
 
   /** Word of another process. */
-  heard({ number, selector }: NumberedMark): void {
+  heard({ number, selector }: NumberedMark, previous: number): void {
     this.#learn([{ number, selector }])
-    if (number === this.#seen + 1) this.#seen = number
+    if (previous === this.#seen) this.#seen = number
     // Word was lost in between; what has been heard holds already.
     else if (number > this.#seen) void this.ask()
   }
@@ -160,11 +160,12 @@ export class SharedPurges implements Purges {
   async #tell(untold: Untold): Promise<void> {
     const { selector, soft, unsafe, told } = untold
     const text = JSON.stringify({ selector, soft, ...(unsafe && { unsafe }) })
-    const { number, acknowledged } = await this.#store.ask('purge', 'set', () =>
+    const { number, previous, acknowledged } = await this.#store.ask('purge', 'set', () =>
       this.#member.purge(text, this.#seen, unsafe),
     )
-    this.heard({ number, selector: text })
-    this.#untold.splice(this.#untold.indexOf(untold), 1)
+    this.heard({ number, selector: text }, previous)
+    // It may have become one of everything meanwhile.
+    this.#untold = this.#untold.filter((other) => other !== untold)
     told.resolve(acknowledged)
   }
 
@@ -172,7 +173,7 @@ export class SharedPurges implements Purges {
   #keepBound(): void {
     const last = this.#untold.at(-1)
     if (this.#untold.length <= MAX_UNTOLD || last === undefined) return
-    for (const { told } of this.#untold.slice(0, -1)) told.reject(new Error('too many purges wait for the store'))
+    for (const { told } of this.#untold.slice(0, -1)) told.resolve(last.told.promise)
     this.#untold = [{ ...last, selector: { kind: 'all' }, soft: false, unsafe: false }]
   }
 

@@ -5,6 +5,7 @@ import { selectingOf } from '../policy/vary.ts'
 import { type FOREIGN, type decodeFrame, encodeIndex, encodeResponse, isVaryIndex } from '../stores/frame.ts'
 import type { Address, Membership } from '../stores/shared-store.ts'
 import type { GuardedStore, Decoded } from './guarded-store.ts'
+import { recordsOf } from './records.ts'
 import type { Found, Shelf } from './shelf.ts'
 import { type StoredParts, type StoredResponse, ttlMsOf } from './stored-response.ts'
 import type { VaryLists } from './vary-lists.ts'
@@ -27,6 +28,8 @@ export class SharedShelf implements Shelf {
   readonly #varyLists: VaryLists
   /** What is to be added to a time of this process to make it one of the store. */
   readonly #offsetMs: () => Promise<number>
+  /** What has been seen under an address, good for anything or not: what is no newer than that need not be looked at again. */
+  readonly #ranks = recordsOf<{ readonly rank: number }>()
   readonly #reads = new Map<string, Promise<Found | undefined>>()
 
   constructor(
@@ -54,6 +57,10 @@ export class SharedShelf implements Shelf {
       key.full,
       newest === undefined ? key.full : this.#variant(key, newest, request),
     )
+  }
+
+  rankOf({ entry }: Address): number {
+    return this.#ranks.get(entry)?.rank ?? 0
   }
 
   /** Those who ask for the same at the same moment share one read. */
@@ -123,7 +130,7 @@ export class SharedShelf implements Shelf {
       return this.#found(atUrl.stored, atUrl.rank)
     }
     const lists = atUrl.stored.names
-    for (const names of lists.toReversed()) this.#varyLists.note(key.full, names, atUrl.rank)
+    for (const names of lists.toReversed()) this.#varyLists.note(key.full, names)
     // What has been asked for already, then the rest of the lists at once.
     const first = others[0]
     if (first !== undefined && !isVaryIndex(first.stored) && lists[0]?.join() === known?.join()) {
@@ -138,8 +145,9 @@ export class SharedShelf implements Shelf {
   }
 
   async #fetch(key: RequestKey, url: string, entries: readonly string[]): Promise<readonly (Ranked | undefined)[]> {
-    return this.#store.readAll(
-      [url, ...entries],
+    const addresses = [url, ...entries]
+    const all = await this.#store.readAll(
+      addresses,
       () => this.#member.read(url, entries),
       ({ frame, rank }): Decoded<Ranked> => {
         const stored = this.#decode(frame, key.full)
@@ -147,6 +155,9 @@ export class SharedShelf implements Shelf {
         return { stored, rank }
       },
     )
+    for (const [i, found] of all.entries())
+      if (found !== undefined) this.#ranks.set(addresses[i]!, { rank: found.rank })
+    return all
   }
 
   async #found(stored: StoredParts, rank: number): Promise<Found> {

@@ -34,7 +34,6 @@ export class Sharing {
   readonly #member: Membership
   readonly #store: GuardedStore
   readonly #settings: Settings
-  readonly #varyLists: VaryLists
   readonly #timeKeeping: NodeJS.Timeout
   /** What is to be added to a time of this process to make it one of the store. */
   #offsetMs: number | undefined
@@ -44,7 +43,7 @@ export class Sharing {
     const { settings, namespace, decode, varyLists, nextOrder, onLearnt, onLost } = options
     const member = shared.join({
       namespace: `${WIRE_VERSION}:${namespace}`,
-      onPurge: (mark) => this.purges.heard(mark),
+      onPurge: (mark, previous) => this.purges.heard(mark, previous),
       onRestored: () => this.purges.restored(),
       onLeaseEnded: (address) => this.#leases.ended(address),
       onConnected: () => this.#greet(),
@@ -52,7 +51,6 @@ export class Sharing {
     this.#store = store
     this.#member = member
     this.#settings = settings
-    this.#varyLists = varyLists
     this.#leases = new Leases(store, member, settings.monotonicNow)
     this.shelf = new SharedShelf(store, member, namespace, decode, varyLists, () => this.#offset())
     this.purges = new SharedPurges(store, member, {
@@ -74,13 +72,14 @@ export class Sharing {
 
   /** Asks for the lease of a render. `after`: the rank of what is there already and not good enough. */
   lease(key: RequestKey, request: RequestHead, after: number): Promise<Lease> {
-    const known = Math.max(after, this.#varyLists.rankOf(key.full))
-    return this.#leases.take(this.shelf.addressOf(key, request), known)
+    const address = this.shelf.addressOf(key, request)
+    return this.#leases.take(address, Math.max(after, this.shelf.rankOf(address)))
   }
 
   /** The place of a render that nobody else would wait for. */
   order(key: RequestKey, request: RequestHead, known: number): Claim {
-    return this.#leases.order(this.shelf.addressOf(key, request), Math.max(known, this.#varyLists.rankOf(key.full)))
+    const address = this.shelf.addressOf(key, request)
+    return this.#leases.order(address, Math.max(known, this.shelf.rankOf(address)))
   }
 
   /** What has been rendered here a moment ago is not behind anybody yet. */

@@ -5,32 +5,21 @@ const MAX_LISTS = 4
 
 /** The lists of selecting headers that the responses of a key have named, the newest first. */
 export class VaryLists {
-  readonly #known = recordsOf<Known>()
+  readonly #known = recordsOf<readonly (readonly string[])[]>()
 
   of(key: string): readonly (readonly string[])[] {
-    return this.#known.get(key)?.lists ?? NONE
-  }
-
-  /** The rank of the newest response of which a store has told these lists. */
-  rankOf(key: string): number {
-    return this.#known.get(key)?.rank ?? 0
+    return this.#known.get(key) ?? NONE
   }
 
   /** Notes what a response has named. One that names nothing stands for all requests of its key. */
-  note(key: string, names: readonly string[], rank = 0): void {
+  note(key: string, names: readonly string[]): void {
     if (names.length === 0) {
       this.#known.delete(key)
       return
     }
     const others = this.of(key).filter((list) => list.join() !== names.join())
-    const lists = [names, ...others].slice(0, MAX_LISTS)
-    this.#known.set(key, { lists, rank: Math.max(rank, this.rankOf(key)) })
+    this.#known.set(key, [names, ...others].slice(0, MAX_LISTS))
   }
-}
-
-interface Known {
-  readonly lists: readonly (readonly string[])[]
-  readonly rank: number
 }
 
 const NONE: readonly (readonly string[])[] = []

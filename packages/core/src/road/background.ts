@@ -153,6 +153,10 @@ export class Background {
     const claimed = await this.#claim(plan, headOf(request), response)
     if (claimed === 'needless') return
     const claim = claimed
+    if (!library.admits(response)) {
+      claim?.end()
+      return
+    }
     const flightKey = library.flightKey(plan.key.full, headOf(request))
     // Whoever comes when it may no longer be served stale waits for this render instead of making another.
     const isUnderWay = flights.get(flightKey)?.hasLanded === false

@@ -213,8 +213,11 @@ export class Foreground {
     }
   }
 
-  #begin(miss: Miss, led: Led | undefined): Outcome | Promise<Outcome> {
-    const { passage, isHitForMiss } = miss
+  #begin(given: Miss, led: Led | undefined): Outcome | Promise<Outcome> {
+    const { passage, isHitForMiss, validated } = given
+    // Purged while it waited: its validators must not bring it back.
+    const isGone = validated !== undefined && !this.#services.library.admits(validated)
+    const miss = isGone ? { ...given, validated: undefined } : given
     try {
       if (!passage.key.hides && !passage.rules.sealed) return this.#capture(miss, led)
       // What the handler must not see stands on the visitor's own request: what it answers to that is for him alone.

@@ -15,8 +15,8 @@ export interface SharedStore extends Store {
 export interface Party {
   /** Stands in every key, so that caches with another name, version or wire format have nothing in common. */
   readonly namespace: string
-  /** Another process has purged. When this returns, the purge holds here: the store then acknowledges it. */
-  onPurge(mark: NumberedMark): void
+  /** Another process has purged; `previous`: the number before. When this returns, the purge holds here: the store then acknowledges it. */
+  onPurge(mark: NumberedMark, previous: number): void
   /** What had been told before was lost, and another process has told it anew: all is to be read again. */
   onRestored(): void
   /** A render for which this process has been waiting is over. */
@@ -82,6 +82,8 @@ export interface PurgeState {
 
 export interface ToldPurge {
   readonly number: number
+  /** The number of the purge before it. */
+  readonly previous: number
   /** Resolves when every process that was alive has acknowledged it, or after a quarter of a second. Never rejects. */
   readonly acknowledged: Promise<{ readonly acknowledged: number; readonly missing: number }>
 }
