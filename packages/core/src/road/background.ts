@@ -108,6 +108,7 @@ export class Background {
     if (this.#attached === undefined) throw noRenderer()
     const signal = AbortSignal.timeout(this.#services.settings.refresh.timeoutMs)
     const claim = this.#services.library.sharing?.order(plan.key, headOf(request), 0)
+    await claim?.ready
     const { result } = await this.renderDetached({ ...plan, claim }, request, this.#attached, BY_ITSELF, signal)
     return result?.kind === 'stored'
   }

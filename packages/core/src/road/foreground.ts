@@ -183,9 +183,16 @@ export class Foreground {
 
   /** Renders, whatever other processes do. */
   #beginUnleased(miss: Miss, led: Led | undefined): Outcome | Promise<Outcome> {
-    const { passage, held } = miss
+    const { passage, held, isHitForMiss } = miss
     const claim = this.#services.library.sharing?.order(passage.key, passage.request, held?.rank ?? 0)
-    return this.#begin({ ...miss, claim }, led)
+    const ranked = { ...miss, claim }
+    if (claim?.ready === undefined || isHitForMiss) return this.#begin(ranked, led)
+    // A rank that is given after the app has begun says nothing of what the app has read.
+    return claim.ready.then(() => {
+      if (!passage.visit.res.destroyed) return this.#begin(ranked, led)
+      this.landed(ranked, led, { kind: 'broken', reason: 'aborted', visitorLeft: true })
+      return this.leave(passage.visit)
+    })
   }
 
   /** One process of all renders; the others wait for what it stores, as long as they would for a render of their own. */
