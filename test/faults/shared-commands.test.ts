@@ -2,25 +2,32 @@ import { createCacheback } from '@cacheback/core'
 import { redisStore } from '@cacheback/redis'
 import { createClient } from '@redis/client'
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { randomUUID } from 'node:crypto'
-import { expect, inject, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { makeClient } from '../support/client.ts'
 import { Clock } from '../support/clock.ts'
 import { fastify } from '../support/fastify.ts'
+import { startRedis } from '../support/redis.ts'
 import { cacheControl, text } from '../support/reply.ts'
 import { redisCommand } from './redis-command.ts'
 
 /** Commands about pages that a Redis has been sent: those of the purges, and what scripts do inside, are others. */
-async function commands(): Promise<number> {
-  const said = await redisCommand(inject('redisSocket'), ['INFO', 'commandstats'])
+async function commands(socket: string): Promise<number> {
+  const said = await redisCommand(socket, ['INFO', 'commandstats'])
   const calls = (name: string): number => Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(said)?.[1] ?? 0)
   // Beats go on meanwhile; each is one ZADD inside a script of its own.
   return calls('mget') + calls('evalsha') + calls('eval') - calls('zadd')
 }
 
-async function startProcess(prefix: string, memory: false | undefined) {
+/** One of its own: others would be counted. */
+async function startServer(): Promise<string> {
+  const { socketPath, stop } = await startRedis()
+  onTestFinished(stop)
+  return socketPath
+}
+
+async function startProcess(path: string, memory: false | undefined) {
   const clock = new Clock()
-  const store = redisStore({ client: createClient({ socket: { path: inject('redisSocket'), tls: false } }), prefix })
+  const store = redisStore({ client: createClient({ socket: { path, tls: false } }), prefix: 'commands:' })
   await store.ready()
   const cache = createCacheback({
     store,
@@ -33,7 +40,7 @@ async function startProcess(prefix: string, memory: false | undefined) {
     cache,
     visitors: new AsyncLocalStorage(),
     routes: { '/plain': text(''), '/varied': text(''), '/warm-up': text('') },
-    render: async (path) => text('page', path === '/varied' ? { ...swr, vary: 'x-select' } : swr),
+    render: async (page) => text('page', page === '/varied' ? { ...swr, vary: 'x-select' } : swr),
   })
   const client = makeClient(app.server)
   onTestFinished(async () => {
@@ -41,20 +48,20 @@ async function startProcess(prefix: string, memory: false | undefined) {
     await app.close()
     await cache.close()
   })
-  const visit = async (path: string): Promise<{ status: string; sent: number }> => {
-    const before = await commands()
-    const { cacheStatus } = await client.visit(path, { 'X-Select': 'one' }).done
+  const visit = async (page: string): Promise<{ status: string; sent: number }> => {
+    const before = await commands(path)
+    const { cacheStatus } = await client.visit(page, { 'X-Select': 'one' }).done
     await cache.idle()
-    return { status: cacheStatus ?? '', sent: (await commands()) - before }
+    return { status: cacheStatus ?? '', sent: (await commands(path)) - before }
   }
   await visit('/warm-up')
   return { clock, visit }
 }
 
 test('CLUSTER-07 a hit is one command, two where the URL’s Vary is not known yet; a miss three; a refresh two', async () => {
-  const prefix = `commands-${randomUUID()}:`
-  const one = await startProcess(prefix, false)
-  const two = await startProcess(prefix, false)
+  const socket = await startServer()
+  const one = await startProcess(socket, false)
+  const two = await startProcess(socket, false)
   for (const path of ['/plain', '/varied']) {
     const miss = await one.visit(path)
     expect(miss.status).toContain('uri-miss; stored')
@@ -74,7 +81,7 @@ test('CLUSTER-07 a hit is one command, two where the URL’s Vary is not known y
 })
 
 test('CLUSTER-08 with copies in memory a hit is no command at all', async () => {
-  const one = await startProcess(`commands-${randomUUID()}:`, undefined)
+  const one = await startProcess(await startServer(), undefined)
   await one.visit('/plain')
   expect(await one.visit('/plain')).toEqual({ status: expect.stringContaining('; hit'), sent: 0 })
 })

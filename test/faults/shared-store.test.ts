@@ -160,23 +160,26 @@ test('SHARED-07 a render whose rank nobody knows is stored only where nothing is
   expect(await put(a, URL, await granted(a, URL), 'third')).toBe(true)
 })
 
-test('SHARED-08 purges are numbered without gaps, and acknowledged by everybody who is alive', async () => {
+test('SHARED-08 purges are numbered, each says which was before it, and it is acknowledged by everybody who is alive', async () => {
   const join = membersOf()
   const [a, b, c] = await Promise.all([join(), join(), join()])
   const first = await a.purge(TEXT, 0, false)
   expect(await first.acknowledged).toEqual({ acknowledged: 3, missing: 0 })
   const second = await b.purge(TEXT, 0, false)
-  expect(second.number).toBe(first.number + 1)
+  expect(second.number).toBeGreaterThan(first.number)
+  expect(second.previous).toBe(first.number)
   await second.acknowledged
   expect(c.purged.map(({ number }) => number)).toEqual([first.number, second.number])
   expect(a.purged.map(({ number }) => number)).toEqual([second.number])
+  // At least the time of Redis: whatever it loses, it does not begin to count below what it has said.
+  expect(first.number).toBeGreaterThan(Date.now() - 60_000)
   expect(await c.purgesSince(0)).toMatchObject({
     latest: second.number,
     marks: [{ number: second.number, selector: TEXT }],
   })
   expect((await c.purgesSince(second.number)).marks).toEqual([])
   // Far ahead, because that is what one process has seen before the store was restored.
-  expect((await a.purge(TEXT, 500, false)).number).toBe(501)
+  expect((await a.purge(TEXT, first.number + 1e9, false)).number).toBe(first.number + 1e9 + 1)
 })
 
 test('SHARED-09 a process that has left, or died, is not waited for', async () => {
@@ -194,10 +197,11 @@ test('SHARED-10 ten thousand purges are kept; more become one of everything olde
     await Promise.all(texts.slice(i, i + 150).map((text) => a.purge(text, 0, false)))
   }
   const { marks, latest } = await a.purgesSince(0)
-  expect(latest).toBe(10_050)
   expect(marks.length).toBeLessThanOrEqual(10_001)
-  expect(marks[0]).toEqual({ number: 1000, selector: '{"selector":{"kind":"all"},"soft":false}' })
-  expect(marks.at(-1)).toEqual({ number: 10_050, selector: texts.at(-1) })
+  expect(marks[0]).toMatchObject({ selector: '{"selector":{"kind":"all"},"soft":false}' })
+  expect(marks[1]).toMatchObject({ selector: texts[1000] })
+  expect(marks[0]!.number).toBeLessThan(marks[1]!.number)
+  expect(marks.at(-1)).toMatchObject({ number: latest, selector: texts.at(-1) })
 })
 
 test('SHARED-11 of purges by unsafe requests a thousand are kept, and the oldest go', async () => {
@@ -216,7 +220,7 @@ test('SHARED-12 purges that were lost are told again, and everybody is told to r
   await a.restore([{ number: 41, selector: TEXT }], 45)
   expect(await a.beat()).toMatchObject({ latest: 46, restoredAt: 46 })
   await eventually('word of it has come', 2000, async () => b.restored.length === 1)
-  expect((await b.purgesSince(0)).marks).toEqual([{ number: 41, selector: TEXT }])
+  expect((await b.purgesSince(0)).marks).toMatchObject([{ number: 41, selector: TEXT }])
 })
 
 test('SHARED-13 every key has an expiry, the prefix, and one slot for a URL', async () => {

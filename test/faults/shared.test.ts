@@ -93,8 +93,9 @@ test('CLUSTER-05 an older render never replaces a newer one, whoever ends last a
   for (const process of [third, ahead, behind]) {
     const { text, age } = await process.ask('/x')
     expect(text).toBe('new')
-    // By the clock of Redis it is as old as it is, whoever looks.
-    expect(Number(age)).toBeLessThan(5)
+    // By the clock of Redis it is as old as it is, whoever looks. (The slow one, whose own came at the same moment as the
+    // stored one, may have rendered once more.)
+    expect(Number(age ?? 0)).toBeLessThan(5)
   }
 })
 

@@ -19,6 +19,7 @@ export {
   type Membership,
   type NumberedMark,
   type Party,
+  type PastMark,
   type PurgeState,
   type Put,
   type RankedFrame,

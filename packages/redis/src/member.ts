@@ -8,6 +8,7 @@ import {
   type Membership,
   type NumberedMark,
   type Party,
+  type PastMark,
   type PurgeState,
   type Put,
   type RankedFrame,
@@ -122,13 +123,16 @@ export class Member implements Membership {
     return stateOf(await this.#run(BEAT, keys, echo, words))
   }
 
-  async purgesSince(number: number): Promise<PurgeState & { readonly marks: readonly NumberedMark[] }> {
+  async purgesSince(number: number): Promise<PurgeState & { readonly marks: readonly PastMark[] }> {
     const echo = randomUUID()
     const keys = [this.#common('state'), this.#common('purges'), this.#common('unsafe'), this.#common('alive')]
     const reply = await this.#run(SINCE, keys, echo, [echo, String(number)])
-    const marks: NumberedMark[] = []
-    for (let i = 3; i + 1 < reply.length; i += 2) {
-      marks.push({ selector: String(reply[i]), number: toNumber(reply[i + 1]) })
+    const now = toNumber(reply[3])
+    const marks: PastMark[] = []
+    for (let i = 4; i + 1 < reply.length; i += 2) {
+      // A number is the time of its purge, or just above that of the one before.
+      const madeAt = toNumber(reply[i + 1])
+      marks.push({ selector: String(reply[i]), number: madeAt, agoMs: Math.max(0, now - madeAt) })
     }
     return { ...stateOf(reply), marks: marks.toSorted((a, b) => a.number - b.number) }
   }

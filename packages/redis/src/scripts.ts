@@ -159,8 +159,10 @@ return reply
 
 /** keys: state, purges, unsafe, alive; words: echo, from */
 export const SINCE: Script = new Script(`
+local time = redis.call('TIME')
 local state = redis.call('HMGET', KEYS[1], 'latest', 'restored')
 local reply = {ARGV[1], tonumber(state[1] or '0'), tonumber(state[2] or '0'), redis.call('ZCARD', KEYS[4])}
+table.insert(reply, time[1] * 1000 + math.floor(time[2] / 1000))
 for i = 2, 3 do
   for _, word in ipairs(redis.call('ZRANGEBYSCORE', KEYS[i], '(' .. ARGV[2], '+inf', 'WITHSCORES')) do
     table.insert(reply, word)

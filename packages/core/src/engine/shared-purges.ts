@@ -1,6 +1,6 @@
 import type { PurgeReport } from '../types.ts'
 import { type ReadSelector, selects } from '../policy/selector.ts'
-import type { Membership, NumberedMark, PurgeState } from '../stores/shared-store.ts'
+import type { Membership, NumberedMark, PastMark, PurgeState } from '../stores/shared-store.ts'
 import type { GuardedStore } from './guarded-store.ts'
 import { type Mark, PurgeMarks } from './purge-marks.ts'
 import type { Purges } from './purges.ts'
@@ -114,7 +114,7 @@ export class SharedPurges implements Purges {
 
   /** Word of another process. */
   heard({ number, selector }: NumberedMark, previous: number): void {
-    this.#learn([{ number, selector }])
+    this.#learn([{ number, selector, agoMs: 0 }])
     if (previous === this.#seen) this.#seen = number
     // Word was lost in between; what has been heard holds already.
     else if (number > this.#seen) void this.ask()
@@ -225,9 +225,9 @@ export class SharedPurges implements Purges {
     await this.#store.ask('restore', 'set', () => this.#member.restore(missing, known))
   }
 
-  #learn(marks: readonly NumberedMark[]): void {
+  #learn(marks: readonly PastMark[]): void {
     const at = this.#options.now()
-    const read = marks.flatMap(({ number, selector }) => readMark(number, selector, at))
+    const read = marks.flatMap(({ number, selector, agoMs }) => readMark(number, selector, at - agoMs))
     for (const { selector } of this.#marks.merge(read)) this.#options.onLearnt(selector)
   }
 }

@@ -43,6 +43,11 @@ export interface NumberedMark {
   readonly selector: string
 }
 
+export interface PastMark extends NumberedMark {
+  /** How many milliseconds ago it was made. */
+  readonly agoMs: number
+}
+
 export interface ClaimRequest {
   /** Names this claim alone. */
   readonly token: string
@@ -105,7 +110,7 @@ export interface Membership {
   /** Says that this process is alive, and asks for the state of the purges. */
   beat(): Promise<PurgeState>
   /** The purges above a number, oldest first, and their state at that moment. */
-  purgesSince(number: number): Promise<PurgeState & { readonly marks: readonly NumberedMark[] }>
+  purgesSince(number: number): Promise<PurgeState & { readonly marks: readonly PastMark[] }>
   /** Tells a purge, with a number above `known`. Of those that are `bounded`, the oldest may be forgotten. */
   purge(selector: string, known: number, bounded: boolean): Promise<ToldPurge>
   /** Tells purges anew that the store has lost. */
