@@ -1,5 +1,7 @@
 import type { RequestListener, Server } from 'node:http'
 
+import type { Cached, FunctionOptions } from './functions/function-options.ts'
+
 /** What a purge removes. A URL or prefix that is absolute means that host (any scheme), a path means every host. */
 export type Selector =
   | { readonly url: string }
@@ -39,6 +41,8 @@ export interface CacheEvent {
   readonly reason?: string | undefined
   /** Milliseconds that a render or a store call took. */
   readonly durationMs?: number | undefined
+  /** What a function has thrown, where its refresh has failed. */
+  readonly error?: unknown
 }
 
 export type EventListener = (event: CacheEvent) => void
@@ -122,6 +126,22 @@ export interface Cacheback {
   listener(app: RequestListener): RequestListener
   /** The same for Fastify: `Fastify({ serverFactory: cache.serverFactory })`, and the plugin with `{ cache }`. */
   readonly serverFactory: ServerFactory
+  /**
+   * A function of the same arguments whose values are cached: fresh for `maxAge`, then given stale while the function is
+   * called in the background. What it returns is what structured cloning makes of it: plain data is frozen and shared by
+   * all callers, other values (a Date, a Map) are each caller's own. Throws CACHEBACK_INVALID_OPTION,
+   * CACHEBACK_UNKNOWN_OPTION, and CACHEBACK_NAME_TAKEN for a second function of one name.
+   */
+  wrap<Args extends readonly unknown[], Value, Out = Awaited<Value>, This = unknown>(
+    fn: (this: This, ...args: Args) => Value,
+    options?: FunctionOptions<Args, Awaited<Value>, never, Out, This> & { fetchOnMiss?: true | undefined },
+  ): Cached<Args, Awaited<Value>, Out, This>
+  wrap<Args extends readonly unknown[], Value, Empty = undefined, Out = Awaited<Value> | Empty, This = unknown>(
+    fn: (this: This, ...args: Args) => Value,
+    options: FunctionOptions<Args, Awaited<Value>, Empty, Out, This> & {
+      fetchOnMiss: boolean | ((...args: Args) => boolean)
+    },
+  ): Cached<Args, Awaited<Value>, Out, This>
   /**
    * Removes stored responses, also those that are being rendered at this moment. With a store it reaches other
    * processes within a second. Resolves when this process, and the store if there is one, have taken it in; rejects
