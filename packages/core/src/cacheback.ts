@@ -1,7 +1,7 @@
 import type { RequestListener, Server } from 'node:http'
 
 import type { StoredResponse } from './engine/stored-response.ts'
-import { closed, invalidUrl, severalCachesMessage, warnOnce } from './errors.ts'
+import { closed, invalidOption, invalidUrl, severalCachesMessage, warnOnce } from './errors.ts'
 import type { Cached } from './functions/function-options.ts'
 import { type AnyArgs, type AnyOptions, readFunctionRules } from './functions/function-settings.ts'
 import { faceOf } from './functions/wrap.ts'
@@ -60,6 +60,7 @@ export class ResponseCache implements Cacheback {
   }
 
   wrap(fn: (...args: AnyArgs) => unknown, options: AnyOptions = {}): Cached<AnyArgs, unknown, unknown> {
+    if (typeof fn !== 'function') throw invalidOption('wrap(fn)', 'a function', fn)
     const rules = readFunctionRules(options, fn.name)
     return faceOf(this.road.functions.add(rules, (self, args) => fn.apply(self, [...args])))
   }

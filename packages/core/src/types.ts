@@ -1,6 +1,6 @@
 import type { RequestListener, Server } from 'node:http'
 
-import type { Cached, FunctionOptions } from './functions/function-options.ts'
+import type { AnyFunction, CachedOf, OptionsOf } from './functions/function-options.ts'
 
 /** What a purge removes. A URL or prefix that is absolute means that host (any scheme), a path means every host. */
 export type Selector =
@@ -132,16 +132,14 @@ export interface Cacheback {
    * all callers, other values (a Date, a Map) are each caller's own. Throws CACHEBACK_INVALID_OPTION,
    * CACHEBACK_UNKNOWN_OPTION, and CACHEBACK_NAME_TAKEN for a second function of one name.
    */
-  wrap<Args extends readonly unknown[], Value, Out = Awaited<Value>, This = unknown>(
-    fn: (this: This, ...args: Args) => Value,
-    options?: FunctionOptions<Args, Awaited<Value>, never, Out, This> & { fetchOnMiss?: true | undefined },
-  ): Cached<Args, Awaited<Value>, Out, This>
-  wrap<Args extends readonly unknown[], Value, Empty = undefined, Out = Awaited<Value> | Empty, This = unknown>(
-    fn: (this: This, ...args: Args) => Value,
-    options: FunctionOptions<Args, Awaited<Value>, Empty, Out, This> & {
-      fetchOnMiss: boolean | ((...args: Args) => boolean)
-    },
-  ): Cached<Args, Awaited<Value>, Out, This>
+  wrap<F extends AnyFunction, Out = Awaited<ReturnType<F>>>(
+    fn: F,
+    options?: OptionsOf<F, never, Out> & { fetchOnMiss?: true | undefined },
+  ): CachedOf<F, Out>
+  wrap<F extends AnyFunction, Empty = undefined, Out = Awaited<ReturnType<F>> | Empty>(
+    fn: F,
+    options: OptionsOf<F, Empty, Out> & { fetchOnMiss: boolean | ((...args: Parameters<F>) => boolean) },
+  ): CachedOf<F, Out>
   /**
    * Removes stored responses, also those that are being rendered at this moment. With a store it reaches other
    * processes within a second. Resolves when this process, and the store if there is one, have taken it in; rejects

@@ -84,3 +84,22 @@ export type Cached<Args extends readonly unknown[], Value, Out = Value, This = u
   ...args: Args
 ) => Promise<Awaited<Out>>) &
   FunctionMethods<Args, Value>
+
+export type AnyFunction = (this: never, ...args: never) => unknown
+
+/** Options of this function. */
+export type OptionsOf<F extends AnyFunction, Empty, Out> = FunctionOptions<
+  Parameters<F>,
+  Awaited<ReturnType<F>>,
+  Empty,
+  Out,
+  ThisParameterType<F>
+>
+
+/** This function, with its values cached. */
+export type CachedOf<F extends AnyFunction, Out> = Cached<
+  Parameters<F>,
+  Awaited<ReturnType<F>>,
+  Out,
+  ThisParameterType<F>
+>

@@ -172,6 +172,9 @@ export class FunctionRoad {
       const joined = await call.flight.join(this.#rules.refreshTimeoutMs, () => true)
       if (joined.kind !== 'timeout') return call.outcome!
       call.giveUp()
+      // Another one who has waited may have made it meanwhile.
+      const made = this.#services.library.inMemory(request.full, NO_REQUEST)
+      if (made !== undefined && made !== held && !isError(made)) return { kind: 'value', response: made }
     }
     return this.#calls.begin(request, held, true).outcome!
   }

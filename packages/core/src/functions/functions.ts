@@ -29,7 +29,8 @@ export class Functions {
       flights: new Flights(() => parts.library.nextOrder()),
       isClosed: () => signal.aborted,
       onClose: (listener) => {
-        signal.addEventListener('abort', listener, { once: true })
+        if (signal.aborted) listener()
+        else signal.addEventListener('abort', listener, { once: true })
         return () => signal.removeEventListener('abort', listener)
       },
     }
