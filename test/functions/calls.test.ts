@@ -529,10 +529,9 @@ describe.each(STORES)('calls × %s', (store) => {
 
   test('FN-54 a mistake in the options is told where it is made', async () => {
     const { cache, fetch } = await start()
-    const wrapAny = cache.wrap as (fn: unknown, options?: object) => unknown
     const codeOf = (fn: unknown, options?: object): string | undefined => {
       try {
-        wrapAny.call(cache, fn, options)
+        cache.wrap(fn as () => unknown, options)
       } catch (error) {
         return error instanceof CachebackError ? error.code : 'another error'
       }

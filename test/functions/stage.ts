@@ -1,4 +1,10 @@
-import { type CacheEvent, type Cacheback, type CachebackOptions, type EventName, createCacheback } from '@cacheback/core'
+import {
+  type CacheEvent,
+  type Cacheback,
+  type CachebackOptions,
+  type EventName,
+  createCacheback,
+} from '@cacheback/core'
 import { onTestFinished } from 'vitest'
 
 import { Clock } from '../support/clock.ts'

@@ -166,19 +166,21 @@ test('an error has a code of a list', () => {
   expectTypeOf<'CACHEBACK_UNKNOWN_OPTION'>().toExtend<ErrorCode>()
 })
 
-describe('a function', () => {
-  interface Tweet {
-    readonly id: number
-  }
-  const tweetsOf = async (user: string, page = 1): Promise<Tweet[]> => [{ id: user.length + page }]
+interface Tweet {
+  readonly id: number
+}
+const tweetsOf = async (user: string, page = 1): Promise<Tweet[]> => [{ id: user.length + page }]
 
+describe('a function', () => {
   test('keeps its arguments and its result', () => {
     const tweets = cache.wrap(tweetsOf)
     expectTypeOf(tweets).parameters.toEqualTypeOf<[user: string, page?: number | undefined]>()
     expectTypeOf(tweets).returns.toEqualTypeOf<Promise<Tweet[]>>()
     expectTypeOf(tweets.refresh).parameters.toEqualTypeOf<[user: string, page?: number | undefined]>()
     expectTypeOf(tweets.refresh).returns.toEqualTypeOf<Promise<Tweet[]>>()
-    expectTypeOf(tweets.set).parameters.toEqualTypeOf<[args: [user: string, page?: number | undefined], value: Tweet[]]>()
+    expectTypeOf(tweets.set).parameters.toEqualTypeOf<
+      [args: [user: string, page?: number | undefined], value: Tweet[]]
+    >()
     expectTypeOf(tweets.peek).returns.resolves.toEqualTypeOf<PeekedValue<Tweet[]> | undefined>()
     expectTypeOf(tweets.invalidate).returns.resolves.toEqualTypeOf<boolean>()
     expectTypeOf(tweets.delete).returns.resolves.toEqualTypeOf<boolean>()
@@ -261,13 +263,13 @@ describe('a function', () => {
       }
     }
     const tweets = new Tweets(cache, { maxAge: 60, tags: (user) => [user] })
-    expectTypeOf(tweets.get).parameters.toEqualTypeOf<[user: string]>()
-    expectTypeOf(tweets.get).returns.resolves.toEqualTypeOf<Tweet[] | undefined>()
-    expectTypeOf(tweets.refresh).returns.resolves.toEqualTypeOf<Tweet[]>()
+    expectTypeOf<Tweets['get']>().parameters.toEqualTypeOf<[user: string]>()
+    expectTypeOf<Tweets['get']>().returns.resolves.toEqualTypeOf<Tweet[] | undefined>()
+    expectTypeOf<Tweets['refresh']>().returns.resolves.toEqualTypeOf<Tweet[]>()
     // @ts-expect-error: it has no fetch
     class Nothing extends Job<[], number> {}
     // @ts-expect-error: its parts are methods
-    new Tweets(cache, { process: () => 1 })
+    void new Tweets(cache, { process: () => 1 })
     void Nothing
   })
 
@@ -285,7 +287,7 @@ describe('a function', () => {
       }
     }
     const service = new Service()
-    expectTypeOf(service.find).toEqualTypeOf<(id: number) => Promise<Tweet>>()
+    expectTypeOf<Service['find']>().toEqualTypeOf<(id: number) => Promise<Tweet>>()
     expectTypeOf(methodsOf(service, 'find').refresh).toEqualTypeOf<(id: number) => Promise<Tweet>>()
     // @ts-expect-error: no such option
     cached({ cache, ttl: 1 })

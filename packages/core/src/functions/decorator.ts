@@ -37,8 +37,13 @@ export function cached<This, Args extends unknown[], Value>(
 ) => Method<Args, Value, This> {
   const { cache, instance, ...own } = options
   checkFunctionOptions(own)
+  if (typeof cache !== 'function' && typeof cache?.wrap !== 'function') throw invalidOption('cache', CACHE, cache)
+  if (instance !== undefined && instance !== 'any' && typeof instance !== 'function') {
+    throw invalidOption('instance', INSTANCE, instance)
+  }
   return (method, context) => {
-    if (instance === undefined && own.key === undefined && !context.static) throw noInstance()
+    if (instance === undefined && own.key === undefined && !context.static)
+      throw invalidOption('instance', INSTANCE, instance)
     const keyed = own.key ?? keyWith(instance)
     const roadsOfCaches = new WeakMap<Cacheback, FunctionRoad>()
     const roadOf = (self: unknown): FunctionRoad => {
@@ -91,9 +96,6 @@ function classNameOf(self: unknown, name: PropertyKey, method: unknown): string 
   return ''
 }
 
-const noInstance = () =>
-  invalidOption(
-    'instance',
-    "a function of the instance that tells it from others, or 'any' where a result is the same for all",
-    undefined,
-  )
+const CACHE = 'a cache, or a function of the instance that finds it'
+const INSTANCE =
+  "a function of the instance that tells it from others, or 'any' where a result is the same for all of them"

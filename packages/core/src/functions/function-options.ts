@@ -65,17 +65,17 @@ export interface FunctionOptions<
 /** What can be done with the values of a cached function beside calling it. All of them throw CACHEBACK_UNKEYABLE_ARGUMENT, and CACHEBACK_CLOSED after `cache.close()`. */
 export interface FunctionMethods<Args extends readonly unknown[], Value> {
   /** Calls the function now, stores what it returns, and resolves with that. What it throws passes through; the old value stays. */
-  refresh(...args: Args): Promise<Value>
+  readonly refresh: (...args: Args) => Promise<Value>
   /** Makes what is stored stale, here and (with a store) in other processes, and has it made anew in the background. Resolves with whether anything was stored; if not, nothing happens. */
-  invalidate(...args: Args): Promise<boolean>
+  readonly invalidate: (...args: Args) => Promise<boolean>
   /** Removes what is stored, here and (with a store) in other processes; what a call under way returns is not stored either. Resolves with whether anything was stored. */
-  delete(...args: Args): Promise<boolean>
+  readonly delete: (...args: Args) => Promise<boolean>
   /** Stores a value as if the function had returned it now. Resolves with whether it was stored. */
-  set(args: Args, value: Value): Promise<boolean>
+  readonly set: (args: Args, value: Value) => Promise<boolean>
   /** What is stored, without calling or refreshing anything. */
-  peek(...args: Args): Promise<PeekedValue<Value> | undefined>
+  readonly peek: (...args: Args) => Promise<PeekedValue<Value> | undefined>
   /** The readable key of a call: `name:argument,argument`. */
-  keyOf(...args: Args): string
+  readonly keyOf: (...args: Args) => string
 }
 
 /** A function whose values are cached. */
