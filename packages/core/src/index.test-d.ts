@@ -262,7 +262,7 @@ describe('a function', () => {
         return tweetsOf(user)
       }
     }
-    const tweets = new Tweets(cache, { maxAge: 60, tags: (user) => [user] })
+    void new Tweets(cache, { maxAge: 60, tags: (user) => [user] })
     expectTypeOf<Tweets['get']>().parameters.toEqualTypeOf<[user: string]>()
     expectTypeOf<Tweets['get']>().returns.resolves.toEqualTypeOf<Tweet[] | undefined>()
     expectTypeOf<Tweets['refresh']>().returns.resolves.toEqualTypeOf<Tweet[]>()

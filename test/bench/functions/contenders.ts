@@ -20,6 +20,7 @@ const itemOf = (id: string): Item => ({
 })
 
 const load = async (id: string): Promise<Item> => itemOf(id)
+const loadDated = async (id: string): Promise<Item & { at: Date }> => ({ ...itemOf(id), at: new Date() })
 
 export const KEYS = 1000
 const ROOM = 10_000
@@ -61,10 +62,7 @@ export const CONTENDERS: Readonly<Record<string, Contender>> = {
   'cacheback:a Date in the value': {
     title: 'cacheback, a Date in the value (each caller gets a copy)',
     kind: 'cacheback',
-    make: () => {
-      const dated = async (id: string) => ({ ...itemOf(id), at: new Date() })
-      return createCacheback().wrap(dated, { maxAge: MAX_AGE })
-    },
+    make: () => createCacheback().wrap(loadDated, { maxAge: MAX_AGE }),
   },
   'async-cache-dedupe': {
     title: 'async-cache-dedupe',

@@ -47,7 +47,7 @@ export class PurgeLedger {
   }
 
   admits(response: StoredResponse): boolean {
-    return this.#marks.admits(response, this.#clocks.now())
+    return this.#marks.hasChecked(response) || this.#marks.admits(response, this.#clocks.now())
   }
 
   /** Undefined where all purges older than a second are known; else a promise that never rejects. */

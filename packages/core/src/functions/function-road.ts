@@ -6,7 +6,7 @@ import { Calls, type FunctionServices, describeCall } from './calls.ts'
 import type { CallInfo, PeekedValue } from './function-options.ts'
 import type { AnyArgs, FunctionRules } from './function-settings.ts'
 import { Refreshes } from './refreshes.ts'
-import { NO_REQUEST, fullKeyOf, give, isError, pathOf, requestKeyOf } from './stored-value.ts'
+import { NO_REQUEST, fullKeyOf, give, isError, keyOfFull, pathOf, requestKeyOf } from './stored-value.ts'
 
 /**
  * The road of a call: key, stored? decide; then give, or give and refresh, or call the function. It runs synchronously
@@ -19,6 +19,8 @@ export class FunctionRoad {
   readonly #fetch: (self: unknown, args: AnyArgs) => unknown
   readonly #calls: Calls
   readonly #refreshes: Refreshes
+  /** The full keys of calls with one short text. */
+  readonly #known = new Map<string, string>()
 
   constructor(services: FunctionServices, rules: FunctionRules, fetch: (self: unknown, args: AnyArgs) => unknown) {
     this.name = rules.name
@@ -33,12 +35,26 @@ export class FunctionRoad {
   call(self: unknown, args: AnyArgs): Promise<unknown> {
     try {
       if (this.#services.isClosed()) return this.#passUncached(self, args)
-      const request = this.#requestOf(self, args)
+      const full = this.#fullKeyOf(self, args)
       const { catchingUp } = this.#services.library
-      return catchingUp === undefined ? this.#look(request) : catchingUp.then(() => this.#look(request))
+      if (catchingUp === undefined) return this.#look(self, args, full)
+      return catchingUp.then(() => this.#look(self, args, full))
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** A key that has been looked up before is found sooner than one that was put together a moment ago. */
+  #fullKeyOf(self: unknown, args: AnyArgs): string {
+    const [argument] = args
+    const isShort = args.length === 1 && this.#rules.key === undefined && typeof argument === 'string'
+    if (!isShort || argument.length > MAX_KNOWN_LENGTH) return fullKeyOf(this.keyOf(self, args))
+    const known = this.#known.get(argument)
+    if (known !== undefined) return known
+    const full = fullKeyOf(this.keyOf(self, args))
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear()
+    this.#known.set(argument, full)
+    return full
   }
 
   keyOf(self: unknown, args: AnyArgs): string {
@@ -104,14 +120,18 @@ export class FunctionRoad {
 
   #requestOf(self: unknown, args: AnyArgs): CallRequest {
     if (this.#services.isClosed()) throw closed()
-    const key = this.keyOf(self, args)
-    return { self, args, key, full: fullKeyOf(key), name: this.name }
+    const full = this.#fullKeyOf(self, args)
+    return { self, args, key: keyOfFull(full), full, name: this.name }
   }
 
-  #look(request: CallRequest): Promise<unknown> {
-    const { library } = this.#services
-    const held = library.inMemory(request.full, NO_REQUEST)
-    const used = held === undefined ? undefined : this.#use(request, held)
+  #look(self: unknown, args: AnyArgs, full: string): Promise<unknown> {
+    const { library, settings } = this.#services
+    const held = library.inMemory(full, NO_REQUEST)
+    const isFresh = held?.decide(NOBODY, settings.now()) === 'fresh'
+    const hit = isFresh ? this.#hit(held, args) : undefined
+    if (hit !== undefined) return hit
+    const request: CallRequest = { self, args, key: keyOfFull(full), full, name: this.name }
+    const used = held === undefined || isFresh ? undefined : this.#use(request, held)
     if (used !== undefined) return used
     return library.hasStore ? this.#lookInStore(request, held) : this.#miss(request, held, library.nextOrder())
   }
@@ -131,16 +151,28 @@ export class FunctionRoad {
     const { journal, library, settings } = this.#services
     const now = settings.now()
     const decision = held.decide(NOBODY, now)
-    if (decision !== 'fresh' && (decision !== 'stale' || this.#isTooOld(held, now, request))) return undefined
+    if (decision === 'fresh') return this.#hit(held, request.args)
+    if (decision !== 'stale' || this.#isTooOld(held, now, request)) return undefined
     const given = this.#give(held)
     if (given === undefined) return undefined
     held.hits += 1
-    journal.note(decision === 'fresh' ? 'hit' : 'stale', () => library.describe(held))
-    if (decision === 'stale') this.#refreshes.soon(request, held)
+    journal.note('stale', () => library.describe(held))
+    this.#refreshes.soon(request, held)
+    return this.#processed(given, STALE, request.args)
+  }
+
+  /** Undefined for what cannot be read. */
+  #hit(held: StoredResponse, args: AnyArgs): Promise<unknown> | undefined {
+    const given = this.#give(held)
+    if (given === undefined) return undefined
+    held.hits += 1
+    this.#services.journal.note('hit', () => this.#services.library.describe(held))
+    return this.#processed(given, HIT, args)
+  }
+
+  #processed(given: Promise<unknown>, info: CallInfo, args: AnyArgs): Promise<unknown> {
     const { process } = this.#rules
-    if (process === undefined) return given
-    const info = decision === 'fresh' ? HIT : STALE
-    return given.then((value) => process(value, info, request.args))
+    return process === undefined ? given : given.then((value) => process(value, info, args))
   }
 
   #isTooOld({ parts }: StoredResponse, now: number, { args }: CallRequest): boolean {
@@ -214,6 +246,10 @@ function giveOutcome(outcome: Outcome): Promise<unknown> {
   if (outcome.kind === 'thrown') return Promise.reject(outcome.error)
   return outcome.kind === 'raw' ? Promise.resolve(outcome.value) : give(outcome.response)
 }
+
+/** Texts that are remembered, and how long they may be. */
+const MAX_KNOWN = 2000
+const MAX_KNOWN_LENGTH = 100
 
 const NOBODY = { authorized: false }
 const HIT: CallInfo = { status: 'hit', sync: undefined }

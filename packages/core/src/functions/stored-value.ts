@@ -24,7 +24,9 @@ export const NO_REQUEST: RequestHead = {
 }
 
 /** The full key of a call: no request's begins with this scheme. */
-export const fullKeyOf = (key: string): string => `function:${key}`
+export const fullKeyOf = (key: string): string => SCHEME + key
+export const keyOfFull = (full: string): string => full.slice(SCHEME.length)
+const SCHEME = 'function:'
 
 /** `key`: readable, `name:arguments`. */
 export function requestKeyOf(key: string): RequestKey {
@@ -111,8 +113,10 @@ const unshared = new Own<true>()
  * decoded for each. `onGrown` hears of the room that a shared one takes. Throws for bytes that are no value.
  */
 export function give(response: StoredResponse, onGrown?: () => void): Promise<unknown> {
-  const known = shared.get(response)
-  if (known !== undefined) return known
+  return shared.get(response) ?? read(response, onGrown)
+}
+
+function read(response: StoredResponse, onGrown?: () => void): Promise<unknown> {
   if (isError(response)) return Promise.reject(decodeError(response.bytes))
   const value = decodeValue(response.bytes)
   const bytes = unshared.has(response) ? undefined : freezePlain(value)
