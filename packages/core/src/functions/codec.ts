@@ -1,11 +1,15 @@
 import { deserialize, serialize } from 'node:v8'
 
+import { isSoundClone } from './clone-scanner.ts'
+
 /**
- * Values become bytes by V8's structured clone (docs/decisions/values.md): what it cannot clone throws. A copy, since the
- * serialiser's own buffer has room to grow.
+ * Values become bytes by V8's structured clone (docs/decisions/values.md): what it cannot clone throws, and so
+ * does what would not be read again. A copy, since the serialiser's own buffer has room to grow.
  */
 export function encodeValue(value: unknown): Buffer {
-  return exactCopy(serialize(value))
+  const bytes = serialize(value)
+  if (!isSoundClone(bytes)) throw new TypeError('an array with too many holes')
+  return exactCopy(bytes)
 }
 
 /**
@@ -14,6 +18,12 @@ export function encodeValue(value: unknown): Buffer {
  */
 export function decodeValue(bytes: Buffer): unknown {
   return deserialize(exactCopy(bytes))
+}
+
+/** Reads bytes that nobody has read before. Throws for those that are no value, or would take more room than they are worth. */
+export function decodeUnknown(bytes: Buffer): unknown {
+  if (!isSoundClone(bytes)) throw new TypeError('no value')
+  return decodeValue(bytes)
 }
 
 /** What V8 takes for an object, an array, a property, a number or the head of a string. */
@@ -60,7 +70,7 @@ export function encodeError(error: unknown): Buffer {
 }
 
 export function decodeError(bytes: Buffer): unknown {
-  const { error, own } = decodeValue(bytes) as { error: unknown; own: [string, unknown][] }
+  const { error, own } = decodeUnknown(bytes) as { error: unknown; own: [string, unknown][] }
   for (const [name, value] of own) {
     Object.defineProperty(error, name, { value, writable: true, enumerable: true, configurable: true })
   }

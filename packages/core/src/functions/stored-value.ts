@@ -4,7 +4,7 @@ import type { RequestHead } from '../policy/fields.ts'
 import type { Freshness } from '../policy/freshness.ts'
 import type { RequestKey } from '../policy/key.ts'
 import type { Place } from '../policy/selector.ts'
-import { decodeError, decodeValue, freezePlain } from './codec.ts'
+import { decodeError, decodeUnknown, decodeValue, freezePlain } from './codec.ts'
 
 /**
  * A value is stored as a response: under a key that no request can have, with the encoded value for a body. So memory and
@@ -118,12 +118,12 @@ export function give(response: StoredResponse, onGrown?: () => void): Promise<un
 
 function read(response: StoredResponse, onGrown?: () => void): Promise<unknown> {
   if (isError(response)) return Promise.reject(decodeError(response.bytes))
-  const value = decodeValue(response.bytes)
-  const bytes = unshared.has(response) ? undefined : freezePlain(value)
+  if (unshared.has(response)) return Promise.resolve(decodeValue(response.bytes))
+  const value = decodeUnknown(response.bytes)
+  const bytes = freezePlain(value)
   if (bytes === undefined) {
-    // Some of it may have been frozen before that was known.
-    if (unshared.has(response)) return Promise.resolve(value)
     unshared.set(response, true)
+    // Some of it may have been frozen before that was known.
     return Promise.resolve(decodeValue(response.bytes))
   }
   const promise = Promise.resolve(value)
