@@ -75,13 +75,35 @@ describe.each(STORES)('calls × %s', (store) => {
       })
       await load('slow')
       await hold.reached()
-      await load('ada')
+      for (let i = 0; i < 3; i += 1) await load('ada')
       expect(cache.stats().refresh).toEqual({ queued: 1, running: 1 })
       await load.set(['ada'], 80)
       hold.open()
       await cache.idle()
       expect(await load('ada')).toBe(80)
       expect(fetch).toHaveBeenCalledTimes(3)
+    })
+
+    test('FN-09 that has waited in the queue is skipped where the value was purged meanwhile', async () => {
+      const { open, clock, fetch, gate } = await start()
+      const cache = await open({ refresh: { concurrency: 1 } })
+      const load = cache.wrap(fetch, { name: 'load', maxAge: 10, tags: (id) => [`${id}`] })
+      await settle(cache, load('slow'))
+      await settle(cache, load('ada'))
+      clock.advance(11)
+      const hold = gate()
+      fetch.mockImplementationOnce(async () => {
+        await hold()
+        return 70
+      })
+      await load('slow')
+      await hold.reached()
+      await load('ada')
+      await cache.purge({ tag: 'ada' })
+      hold.open()
+      await cache.idle()
+      expect(fetch).toHaveBeenCalledTimes(3)
+      expect(await load.peek('ada')).toBeUndefined()
     })
 
     test('FN-04 that fails leaves the old value for as long as it may be given', async () => {
@@ -119,6 +141,28 @@ describe.each(STORES)('calls × %s', (store) => {
       expect(await settle(cache, load())).toBe(1)
       expect(await settle(cache, load())).toBe(3)
     })
+
+    test.runIf(store === 'keyv')(
+      'FN-64 … and not the one that was set meanwhile, where memory knows of it',
+      async () => {
+        const { cache, open, clock, fetch, gate } = await start()
+        const load = cache.wrap(fetch, { name: 'load', maxAge: (n) => (n === 2 ? undefined : 10) })
+        await settle(cache, load())
+        clock.advance(11)
+        const hold = gate()
+        fetch.mockImplementationOnce(async () => {
+          await hold()
+          return 2
+        })
+        await load()
+        await hold.reached()
+        await load.set([], 20)
+        hold.open()
+        expect(await settle(cache, load())).toBe(20)
+        const other = (await open()).wrap(fetch, { name: 'load' })
+        expect(await other.peek()).toMatchObject({ value: 20 })
+      },
+    )
 
     test('FN-07 that was asked for and throws: the error passes through, the old value stays', async () => {
       const { cache, fetch } = await start()
@@ -277,6 +321,8 @@ describe.each(STORES)('calls × %s', (store) => {
       const stale = listen(cache, 'stale')
       expect(await settle(cache, load())).toBe(1)
       expect(stale).toEqual([expect.objectContaining({ reason: 'stale-if-error', route: 'load' })])
+      // The error has not taken its place.
+      expect(await settle(cache, load())).toBe(1)
       clock.advance(1)
       await expect(settle(cache, load())).rejects.toThrow('down')
     })
@@ -356,14 +402,14 @@ describe.each(STORES)('calls × %s', (store) => {
           return 10
         })
         const load = cache.wrap(fetch, { name: 'load', tags: () => ['t'] })
-        const early = load()
+        const early = load('a?b%')
         await hold.reached()
-        await (how === 'delete' ? load.delete() : cache.purge({ tag: 't' }))
-        expect(await settle(cache, load())).toBe(1)
+        await (how === 'delete' ? load.delete('a?b%') : cache.purge({ tag: 't' }))
+        expect(await settle(cache, load('a?b%'))).toBe(1)
         hold.open()
         expect(await early).toBe(10)
         await cache.idle()
-        expect(await load()).toBe(1)
+        expect(await load('a?b%')).toBe(1)
       },
     )
 
@@ -563,6 +609,20 @@ test('FN-60 a fresh call does no I/O, but for the purges once a second', async (
   for (let i = 0; i < 100; i += 1) expect(await load(1)).toBe(1)
   expect(store.calls).toEqual({ ...before, get: before.get + 1 })
 })
+
+test.each([false, undefined] as const)(
+  'FN-63 what is deleted lies in the store no longer (memory: %s)',
+  async (memory) => {
+    const { open } = makeStage('memory')
+    const store = new FakeStore()
+    const cache = await open({ store, memory })
+    const load = cache.wrap(async (n: number) => n, { name: 'load' })
+    await settle(cache, load(1))
+    expect([...store.frames.keys()].filter((key) => key.includes('load'))).toHaveLength(1)
+    await settle(cache, load.delete(1))
+    expect([...store.frames.keys()].filter((key) => key.includes('load'))).toHaveLength(0)
+  },
+)
 
 test('FN-61 without an answer of the store, functions go on', async () => {
   const { open } = makeStage('memory')

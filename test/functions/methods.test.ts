@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -112,7 +112,9 @@ test('METHOD-05 as TypeScript compiles it, and Node alone does not', async () =>
   const stripped = execute(process.execPath, ['--conditions=cacheback-source', source])
   await expect(stripped).rejects.toMatchObject({ stderr: expect.stringContaining('SyntaxError') as string })
   // Below the tests, for what it imports to be found.
-  const folder = await mkdtemp(fileURLToPath(new URL('decorated/built-', import.meta.url)))
+  const place = fileURLToPath(new URL('../node_modules/.cache/', import.meta.url))
+  await mkdir(place, { recursive: true })
+  const folder = await mkdtemp(`${place}decorated-`)
   onTestFinished(() => rm(folder, { recursive: true }))
   const settings = ['--ignoreConfig', '--target', 'es2024', '--module', 'nodenext', '--types', 'node', '--skipLibCheck']
   const sources = ['--customConditions', 'cacheback-source', '--allowImportingTsExtensions']

@@ -75,12 +75,7 @@ test.each(STORES)('MODEL-01 values are what the model says × %s', async (store)
             const outcome = await settle(cache, load(key)).catch(() => 'down')
             if (entry === undefined) {
               agrees(outcome, isDown ? 'down' : before + 1)
-              if (!isDown) {
-                const pause = pausedUntil.get(key)
-                keep(key, made)
-                // A call in the foreground says nothing of refreshes.
-                if (pause !== undefined) pausedUntil.set(key, pause)
-              }
+              if (!isDown) keep(key, made)
             } else {
               agrees(outcome, entry.value)
               if (clock.now >= entry.staleAt) refreshBehind(key)

@@ -53,6 +53,14 @@ describe.each(STORES)('values × %s', (store) => {
     const load = cache.wrap(async () => ({ map: new Map([['a', { n: 1 }]]), bytes: Buffer.alloc(9000, 'a') }), {
       name: 'load',
     })
+    // Plain parts of it, too, for whoever comes first as well.
+    const pair = cache.wrap(async (): Promise<[Date, { n: number }]> => [new Date(5), { n: 1 }], { name: 'pair' })
+    for (let i = 0; i < 3; i += 1) {
+      const [at, plain] = await settle(cache, pair())
+      expect([at, plain]).toEqual([new Date(5), { n: 1 }])
+      at.setTime(i)
+      plain.n = 2 + i
+    }
     const crowd = await Promise.all([load(), load()])
     await cache.idle()
     for (const value of [...crowd, await settle(cache, load())]) {
@@ -79,6 +87,22 @@ describe.each(STORES)('values × %s', (store) => {
       expect(value).not.toBeInstanceOf(Money)
       expect(value).toEqual({ amount: 5 })
     }
+  })
+
+  test('VAL-07 too deep for anybody to read are given, told and not stored', async () => {
+    const { cache } = await start()
+    const errors = listen(cache, 'store-error')
+    const load = cache.wrap(
+      async (depth: number) => {
+        let value: unknown[] = []
+        for (let i = 0; i < depth; i += 1) value = [value]
+        return value
+      },
+      { name: 'load' },
+    )
+    for (let depth = 1000; depth < 400_000; depth *= 3) expect(await settle(cache, load(depth))).toHaveLength(1)
+    expect(errors.length).toBeGreaterThan(0)
+    expect(new Set(errors.map(({ reason }) => reason))).toEqual(new Set(['not-cloneable']))
   })
 
   test('VAL-06 over maxEntryBytes are given, told and not stored', async () => {

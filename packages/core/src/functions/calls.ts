@@ -84,11 +84,18 @@ export class Calls {
       tags: tags ?? [],
       freshness: typeof freshness === 'string' ? FENCE.freshness : freshness,
     })
-    void give(response)
+    try {
+      void give(response)
+    } catch {
+      // Nested so deeply that V8 can write it and cannot read it.
+      return { kind: 'raw', value, refused: this.#report(request, 'not-cloneable') }
+    }
     if (tags === undefined) return { kind: 'value', response, refused: this.#report(request, 'tags') }
     if (typeof freshness === 'string') return { kind: 'value', response, refused: freshness }
     const kept = this.#services.library.keep(response)
-    return { kind: 'value', response, refused: 'refused' in kept ? kept.refused : undefined }
+    if ('refused' in kept) return { kind: 'value', response, refused: kept.refused }
+    this.#services.backOff.succeeded(request.full)
+    return { kind: 'value', response }
   }
 
   /** Where a call begins in the order of things. */

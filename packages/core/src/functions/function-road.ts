@@ -93,7 +93,6 @@ export class FunctionRoad {
     const request = this.#requestOf(self, args)
     const outcome = this.#calls.keep(request, value, this.#calls.now(args))
     if (outcome.kind !== 'value' || outcome.refused !== undefined) return false
-    this.#services.backOff.succeeded(request.full)
     await outcome.response.written
     return true
   }
@@ -249,7 +248,7 @@ function giveOutcome(outcome: Outcome): Promise<unknown> {
 
 /** Texts that are remembered, and how long they may be. */
 const MAX_KNOWN = 2000
-const MAX_KNOWN_LENGTH = 100
+const MAX_KNOWN_LENGTH = 64
 
 const NOBODY = { authorized: false }
 const HIT: CallInfo = { status: 'hit', sync: undefined }

@@ -44,11 +44,6 @@ export class Functions {
     return road
   }
 
-  /** For a worker, which knows a function by its name alone. */
-  named(name: string): FunctionRoad | undefined {
-    return this.#roads.get(name)
-  }
-
   close(): void {
     this.#closing.abort()
   }

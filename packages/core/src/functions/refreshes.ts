@@ -61,8 +61,10 @@ export class Refreshes {
       response?.decide(NO_REQUEST_OF_ANYBODY, settings.now()) === 'fresh'
     // Somebody may have made it while it waited here: in this process, or in another one.
     if (isFresh(library.inMemory(request.full, NO_REQUEST))) return undefined
+    const lookedAt = library.nextOrder()
     if (library.hasStore && isFresh(await library.read(requestKeyOf(request.key), NO_REQUEST))) return undefined
-    if (isClosed() || this.#calls.underWay(request.full) !== undefined) return undefined
+    // Or is making it, or has made it and the store has it in a moment.
+    if (isClosed() || this.#calls.joinable(request.full, lookedAt) !== undefined) return undefined
     const call = this.#calls.begin(request, held, false)
     void this.#watch(request, held, call)
     return call
