@@ -1,5 +1,5 @@
 // One contender in a process of its own: prints the microseconds of a call that finds its value in memory.
-import { CONTENDERS, KEYS } from './contenders.ts'
+import { CONTENDERS, KEYS, made } from './contenders.ts'
 
 const BATCH = 20_000
 
@@ -12,7 +12,9 @@ const ids = Array.from({ length: KEYS }, (_, i) => `item-${i}`)
 for (const id of ids) await load(id)
 // The compiler has its time.
 await callFor(Number(seconds) * 250)
-console.log(JSON.stringify(await callFor(Number(seconds) * 1000)))
+const micros = await callFor(Number(seconds) * 1000)
+if (made.count > KEYS) throw new Error(`${name} has made ${made.count} items of ${KEYS}.`)
+console.log(JSON.stringify(micros))
 process.exit()
 
 async function callFor(ms: number): Promise<number> {

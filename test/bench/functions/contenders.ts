@@ -12,12 +12,15 @@ export interface Item {
 
 export type Load = (id: string) => Promise<Item>
 
+/** How often an item was made. */
+export const made = { count: 0 }
+
 /** Some 500 bytes of plain data. */
-const itemOf = (id: string): Item => ({
-  id,
-  tags: ['one', 'two', 'three'],
-  sizes: Array.from({ length: 10 }, (_, i) => ({ name: `size ${i}`, price: i * 1.5 })),
-})
+function itemOf(id: string): Item {
+  made.count += 1
+  const sizes = Array.from({ length: 10 }, (_, i) => ({ name: `size ${i}`, price: i * 1.5 }))
+  return { id, tags: ['one', 'two', 'three'], sizes }
+}
 
 const load = async (id: string): Promise<Item> => itemOf(id)
 const loadDated = async (id: string): Promise<Item & { at: Date }> => ({ ...itemOf(id), at: new Date() })
