@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { setImmediate } from 'node:timers/promises'
 
 import { CachebackError } from '@cacheback/core'
 import { describe, expect, test, vi } from 'vitest'
@@ -39,7 +40,7 @@ describe.each(STORES)('calls × %s', (store) => {
       expect(await load()).toBe(2)
       // What the lost one brings at last is older than what is there.
       hung.open()
-      await new Promise(setImmediate)
+      await setImmediate()
       await cache.idle()
       expect(await load()).toBe(2)
     })
@@ -254,7 +255,7 @@ describe.each(STORES)('calls × %s', (store) => {
       await hold.reached()
       clock.advance(10)
       const waiting = load()
-      await new Promise(setImmediate)
+      await setImmediate()
       hold.open()
       expect(await waiting).toBe(2)
       expect(fetch).toHaveBeenCalledTimes(2)
@@ -314,7 +315,15 @@ describe.each(STORES)('calls × %s', (store) => {
     test('FN-23 let a stored value stand in, within staleIfError', async () => {
       const { cache, clock, fetch } = await start()
       const options = { maxAge: 10, staleWhileRevalidate: 0, staleIfError: 60, errorMaxAge: 5 }
-      const load = cache.wrap(fetch, { name: 'load', ...options })
+      const seen: unknown[] = []
+      const load = cache.wrap(fetch, {
+        name: 'load',
+        ...options,
+        process: (n, { status, sync }) => {
+          seen.push([status, sync])
+          return n
+        },
+      })
       await settle(cache, load())
       fetch.mockRejectedValue(new Error('down'))
       clock.advance(69)
@@ -323,6 +332,11 @@ describe.each(STORES)('calls × %s', (store) => {
       expect(stale).toEqual([expect.objectContaining({ reason: 'stale-if-error', route: 'load' })])
       // The error has not taken its place.
       expect(await settle(cache, load())).toBe(1)
+      expect(seen).toEqual([
+        ['miss', true],
+        ['stale', true],
+        ['stale', true],
+      ])
       clock.advance(1)
       await expect(settle(cache, load())).rejects.toThrow('down')
     })
@@ -558,6 +572,25 @@ describe.each(STORES)('calls × %s', (store) => {
     }
   })
 
+  test('FN-55 many refreshes at once end with close', async () => {
+    const { open, clock, fetch, gate } = await start()
+    const cache = await open({ refresh: { concurrency: 30 } })
+    const load = cache.wrap(fetch, { name: 'load', maxAge: 10 })
+    const ids = Array.from({ length: 30 }, (_, i) => `${i}`)
+    for (const id of ids) await settle(cache, load(id))
+    clock.advance(11)
+    const hung = gate()
+    fetch.mockImplementation(async () => {
+      await hung()
+      return -1
+    })
+    for (const id of ids) await load(id)
+    await hung.reached(30)
+    await setImmediate()
+    await cache.close()
+    expect(cache.stats().refresh).toEqual({ queued: 0, running: 0 })
+  })
+
   test('FN-53 idle waits for what is made behind', async () => {
     const { cache, gate } = await start()
     const hold = gate()
@@ -566,7 +599,7 @@ describe.each(STORES)('calls × %s', (store) => {
     await hold.reached()
     let isIdle = false
     const idle = cache.idle().then(() => (isIdle = true))
-    await new Promise(setImmediate)
+    await setImmediate()
     expect(isIdle).toBe(false)
     hold.open()
     await idle

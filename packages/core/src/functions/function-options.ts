@@ -10,7 +10,7 @@ export type Lifetime<Args extends readonly unknown[], Value> =
 export interface CallInfo {
   /** `hit`: fresh; `stale`: stored, and no longer fresh; `miss`: not stored. */
   readonly status: 'miss' | 'hit' | 'stale'
-  /** Whether the function was called for it, and waited for; undefined for a hit. */
+  /** Whether the function was called for it, and waited for (in vain, where an old value stands in); undefined for a hit. */
   readonly sync: boolean | undefined
 }
 

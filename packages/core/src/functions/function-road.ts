@@ -193,7 +193,7 @@ export class FunctionRoad {
     const standIn = outcome.kind === 'thrown' ? this.#standIn(held) : undefined
     if (standIn === undefined) return this.#out(await giveOutcome(outcome), isStale ? RENEWED : MADE, request.args)
     journal.note('stale', () => ({ ...describe(), reason: 'stale-if-error' }))
-    return this.#out(await standIn, STALE, request.args)
+    return this.#out(await standIn, RENEWED, request.args)
   }
 
   /** Waits for a call under way, or makes one. */

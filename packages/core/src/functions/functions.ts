@@ -13,7 +13,8 @@ import type { AnyArgs, FunctionRules } from './function-settings.ts'
 export class Functions {
   readonly #services: FunctionServices
   readonly #roads = new Map<string, FunctionRoad>()
-  readonly #closing = new AbortController()
+  readonly #closing = new Set<() => void>()
+  #isClosed = false
 
   constructor(parts: {
     readonly settings: Settings
@@ -23,15 +24,14 @@ export class Functions {
     readonly backOff: BackOff
     readonly runClean: <T>(run: () => T) => T
   }) {
-    const { signal } = this.#closing
     this.#services = {
       ...parts,
       flights: new Flights(() => parts.library.nextOrder()),
-      isClosed: () => signal.aborted,
+      isClosed: () => this.#isClosed,
       onClose: (listener) => {
-        if (signal.aborted) listener()
-        else signal.addEventListener('abort', listener, { once: true })
-        return () => signal.removeEventListener('abort', listener)
+        if (this.#isClosed) listener()
+        else this.#closing.add(listener)
+        return () => this.#closing.delete(listener)
       },
     }
   }
@@ -45,6 +45,8 @@ export class Functions {
   }
 
   close(): void {
-    this.#closing.abort()
+    this.#isClosed = true
+    for (const listener of this.#closing) listener()
+    this.#closing.clear()
   }
 }
