@@ -41,6 +41,10 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: { name: 'functions', include: ['test/functions/**/*.test.ts'], globalSetup: redis, testTimeout: 20_000 },
+      },
+      {
+        extends: true,
         test: {
           name: 'security',
           include: ['test/security/**/*.test.ts'],

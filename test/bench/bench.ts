@@ -133,7 +133,7 @@ export function note(bench: Bench, text: string): void {
 }
 
 /** Read from the file: not every package exports its package.json. */
-function versionOf(name: string): string {
+export function versionOf(name: string): string {
   const folders = createRequire(import.meta.url).resolve.paths(name) ?? []
   const path = folders.map((folder) => join(folder, name, 'package.json')).find((candidate) => existsSync(candidate))
   return path === undefined ? '' : (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version

@@ -1,4 +1,5 @@
 import { type Measure, type RunFile, ratio, spread, valuesOf } from './run-file.ts'
+import { FUNCTIONS } from './scenarios/functions.ts'
 
 export interface Verdict {
   readonly goal: string
@@ -63,6 +64,7 @@ export function judge(run: RunFile): Verdict[] {
       atLeast(`hit from Redis ${size} / bare GET`, 0.8, of(`Redis ${size}`, 'redis-cacheback', 'redis-bare')),
     ),
     ...FRAMEWORKS.flatMap((name) => [`${name}-front`, `${name}-cacheback`]).flatMap((server) => herdGoals(run, server)),
+    ...functionGoals(run),
   ]
 }
 
@@ -117,6 +119,18 @@ function herdGoals(run: RunFile, server: string): Verdict[] {
     atMost(`stampede: most renders of a key, ${server}`, 1, worst('most renders of a key')),
     atMost(`stampede: failures, ${server}`, 0, worst('failures')),
     atMost(`stampede: p99 on a stale key / Varnish's, ${server}`, 1, slow),
+  ]
+}
+
+function functionGoals(run: RunFile): Verdict[] {
+  const of = (name: string): number | undefined => spread(valuesOf(run, FUNCTIONS, name, 'µs/call'))?.median
+  const [bare, ours] = [of('constant'), of('cacheback')]
+  return [
+    atMost('functions: µs of a hit beyond a constant promise', 2, ours && bare && ours - bare),
+    ...['async-cache-dedupe', 'bentocache'].map((peer) => {
+      const value = ratio(run, FUNCTIONS, [peer, 'cacheback'], 'µs/call')?.median
+      return atLeast(`functions: time of ${peer} / cacheback`, 2, value)
+    }),
   ]
 }
 

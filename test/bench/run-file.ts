@@ -20,6 +20,7 @@ export type Measure =
   | 'renders/key'
   | 'most renders of a key'
   | 'failures'
+  | 'µs/call'
   | 'bytes/entry over body and head'
 
 /** What `pnpm bench --json` writes. */

@@ -7,6 +7,7 @@ import { judge } from './goals.ts'
 import { describeMachine, findCores, pinSelf, runs } from './machine.ts'
 import { printGoals, printRun } from './report.ts'
 import type { RunFile } from './run-file.ts'
+import { functions } from './scenarios/functions.ts'
 import { hit } from './scenarios/hit.ts'
 import { memory } from './scenarios/memory.ts'
 import { miss } from './scenarios/miss.ts'
@@ -21,6 +22,7 @@ const SCENARIOS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   memory,
   redis,
   stampede,
+  functions,
 }
 
 const { values } = parseArgs({

@@ -1,7 +1,10 @@
 import type { RequestListener, Server } from 'node:http'
 
 import type { StoredResponse } from './engine/stored-response.ts'
-import { closed, invalidUrl, severalCachesMessage, warnOnce } from './errors.ts'
+import { closed, invalidOption, invalidUrl, severalCachesMessage, warnOnce } from './errors.ts'
+import type { Cached } from './functions/function-options.ts'
+import { type AnyArgs, type AnyOptions, readFunctionRules } from './functions/function-settings.ts'
+import { faceOf } from './functions/wrap.ts'
 import { createServerFor, inFrontOf } from './node/front.ts'
 import { renderRequest } from './node/render-request.ts'
 import { type CachebackOptions } from './options.ts'
@@ -55,6 +58,12 @@ export class ResponseCache implements Cacheback {
     const server = createServerFor(this.listener(handler), options)
     this.attach(server)
     return server
+  }
+
+  wrap(fn: (...args: AnyArgs) => unknown, options: AnyOptions = {}): Cached<AnyArgs, unknown, unknown> {
+    if (typeof fn !== 'function') throw invalidOption('wrap(fn)', 'a function', fn)
+    const rules = readFunctionRules(options, fn.name)
+    return faceOf(this.road.functions.add(rules, (self, args) => fn.apply(self, [...args])))
   }
 
   async purge(selector: Selector, options: PurgeOptions = {}): Promise<PurgeReport> {
@@ -133,9 +142,10 @@ export class ResponseCache implements Cacheback {
   }
 
   async #close(): Promise<void> {
-    const { background, library } = this.road
+    const { background, functions, library } = this.road
     this.road.close()
     background.close()
+    functions.close()
     const timer = new Promise<void>((resolve) => {
       setTimeout(resolve, CLOSE_TIMEOUT_MS).unref()
     })

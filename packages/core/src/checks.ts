@@ -21,10 +21,9 @@ const isTokens = (value: unknown): boolean => Array.isArray(value) && value.ever
 export const hasOnly = (value: unknown, key: string): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && Object.keys(value).length === 1 && key in value
 
-export const seconds: Check = check(
-  (value) => typeof value === 'number' && value >= 0 && value <= MAX_SECONDS,
-  'a number of seconds from 0 to 2147483648',
-)
+export const isSeconds = (value: unknown): value is number =>
+  typeof value === 'number' && value >= 0 && value <= MAX_SECONDS
+export const seconds: Check = check(isSeconds, 'a number of seconds from 0 to 2147483648')
 /** setTimeout fires at once for longer delays. */
 export const milliseconds: Check = check(
   (value) => isCount(value) && (value as number) < 2 ** 31,

@@ -14,6 +14,9 @@ export type ErrorCode =
   | 'CACHEBACK_INVALID_SELECTOR'
   | 'CACHEBACK_UNKNOWN_EVENT'
   | 'CACHEBACK_CLOSED'
+  | 'CACHEBACK_UNKEYABLE_ARGUMENT'
+  | 'CACHEBACK_NAME_TAKEN'
+  | 'CACHEBACK_NOT_CACHED'
 
 export type WarningCode =
   | 'CACHEBACK_SEVERAL_CACHES'
@@ -89,6 +92,27 @@ export const unknownEvent = (event: unknown, known: readonly string[]): Cachebac
 
 export const closed = (): CachebackError =>
   new CachebackError('CACHEBACK_CLOSED', 'This cache has been closed.', 'Make a new one with createCacheback().')
+
+export const unkeyableArgument = (name: string, index: number, what: string): CachebackError =>
+  new CachebackError(
+    'CACHEBACK_UNKEYABLE_ARGUMENT',
+    `Argument ${index + 1} of ${name} ${what}.`,
+    'Say with the option key: (...args) => ... what tells one call from another, or pass plain data (an id, say).',
+  )
+
+export const nameTaken = (name: string): CachebackError =>
+  new CachebackError(
+    'CACHEBACK_NAME_TAKEN',
+    `This cache has a function ${show(name)} already.`,
+    'Values are kept by name and arguments: wrap a function once, when the program starts, or give the option name.',
+  )
+
+export const notCached = (name: string): CachebackError =>
+  new CachebackError(
+    'CACHEBACK_NOT_CACHED',
+    `${show(name)} is no method that @cached has made.`,
+    "Pass the object and the method's name: methodsOf(service, 'find').",
+  )
 
 const warned = new Set<string>()
 

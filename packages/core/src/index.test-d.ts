@@ -6,15 +6,20 @@ import {
   type CacheEvent,
   type Cacheback,
   type CachebackOptions,
+  type CallInfo,
   CachebackError,
   type ErrorCode,
   type EventName,
   type Inspection,
+  Job,
+  type PeekedValue,
   type RouteOptions,
   type Selector,
   type Stats,
   type Store,
+  cached,
   createCacheback,
+  methodsOf,
 } from './index.ts'
 
 test('a cache is made of options, or of none', () => {
@@ -159,4 +164,132 @@ test('an error has a code of a list', () => {
   expectTypeOf<CachebackError>().toExtend<Error>()
   expectTypeOf<CachebackError['code']>().toEqualTypeOf<ErrorCode>()
   expectTypeOf<'CACHEBACK_UNKNOWN_OPTION'>().toExtend<ErrorCode>()
+})
+
+interface Tweet {
+  readonly id: number
+}
+const tweetsOf = async (user: string, page = 1): Promise<Tweet[]> => [{ id: user.length + page }]
+
+describe('a function', () => {
+  test('keeps its arguments and its result', () => {
+    const tweets = cache.wrap(tweetsOf)
+    expectTypeOf(tweets).parameters.toEqualTypeOf<[user: string, page?: number | undefined]>()
+    expectTypeOf(tweets).returns.toEqualTypeOf<Promise<Tweet[]>>()
+    expectTypeOf(tweets.refresh).parameters.toEqualTypeOf<[user: string, page?: number | undefined]>()
+    expectTypeOf(tweets.refresh).returns.toEqualTypeOf<Promise<Tweet[]>>()
+    expectTypeOf(tweets.set).parameters.toEqualTypeOf<
+      [args: [user: string, page?: number | undefined], value: Tweet[]]
+    >()
+    expectTypeOf(tweets.peek).returns.resolves.toEqualTypeOf<PeekedValue<Tweet[]> | undefined>()
+    expectTypeOf(tweets.invalidate).returns.resolves.toEqualTypeOf<boolean>()
+    expectTypeOf(tweets.delete).returns.resolves.toEqualTypeOf<boolean>()
+    expectTypeOf(tweets.keyOf).returns.toEqualTypeOf<string>()
+    // A synchronous one is a promise from then on.
+    expectTypeOf(cache.wrap((n: number) => n * 2)).returns.toEqualTypeOf<Promise<number>>()
+    // @ts-expect-error: a user is a string
+    void tweets(1)
+    // @ts-expect-error: tweets are objects
+    void tweets.set(['ada'], ['x'])
+  })
+
+  test('gives what a miss gets that does not wait', () => {
+    expectTypeOf(cache.wrap(tweetsOf, { fetchOnMiss: false })).returns.resolves.toEqualTypeOf<Tweet[] | undefined>()
+    expectTypeOf(cache.wrap(tweetsOf, { fetchOnMiss: false, empty: null })).returns.resolves.toEqualTypeOf<
+      Tweet[] | null
+    >()
+    expectTypeOf(cache.wrap(tweetsOf, { fetchOnMiss: (user) => user !== 'ada' })).returns.resolves.toEqualTypeOf<
+      Tweet[] | undefined
+    >()
+    expectTypeOf(cache.wrap(tweetsOf, { fetchOnMiss: true })).returns.resolves.toEqualTypeOf<Tweet[]>()
+  })
+
+  test('gives what process makes of it', () => {
+    const count = cache.wrap(tweetsOf, {
+      process: (tweets, info, user, page) => {
+        expectTypeOf(tweets).toEqualTypeOf<Tweet[]>()
+        expectTypeOf(info).toEqualTypeOf<CallInfo>()
+        expectTypeOf(user).toEqualTypeOf<string>()
+        expectTypeOf(page).toEqualTypeOf<number | undefined>()
+        return tweets.length
+      },
+    })
+    expectTypeOf(count).returns.resolves.toEqualTypeOf<number>()
+    expectTypeOf(count.refresh).returns.resolves.toEqualTypeOf<Tweet[]>()
+  })
+
+  test('has options that know it', () => {
+    cache.wrap(tweetsOf, {
+      maxAge: (tweets, user) => {
+        expectTypeOf(tweets).toEqualTypeOf<Tweet[]>()
+        expectTypeOf(user).toEqualTypeOf<string>()
+        return tweets.length === 0 ? undefined : 60
+      },
+      tags: (user) => [`user:${user}`],
+      key: (user, page) => [user, page],
+      errorMaxAge: (error) => {
+        expectTypeOf(error).toEqualTypeOf<unknown>()
+        return 5
+      },
+    })
+    // @ts-expect-error: no such option
+    cache.wrap(tweetsOf, { ttl: 10 })
+    // @ts-expect-error: seconds
+    cache.wrap(tweetsOf, { maxAge: '10' })
+    // @ts-expect-error: nothing is empty where every miss waits
+    cache.wrap(tweetsOf, { empty: [] })
+  })
+
+  test('is called for whom it belongs to', () => {
+    const load = cache.wrap(
+      async function load(this: { readonly base: number }, n: number) {
+        return this.base + n
+      },
+      {
+        key(n) {
+          return [this.base, n]
+        },
+      },
+    )
+    // @ts-expect-error: it has no base
+    void load.call({}, 1)
+    expectTypeOf(load.call({ base: 1 }, 1)).resolves.toEqualTypeOf<number>()
+  })
+
+  test('may be a class', () => {
+    class Tweets extends Job<[user: string], Tweet[]> {
+      async fetch(user: string) {
+        return tweetsOf(user)
+      }
+    }
+    void new Tweets(cache, { maxAge: 60, tags: (user) => [user] })
+    expectTypeOf<Tweets['get']>().parameters.toEqualTypeOf<[user: string]>()
+    expectTypeOf<Tweets['get']>().returns.resolves.toEqualTypeOf<Tweet[] | undefined>()
+    expectTypeOf<Tweets['refresh']>().returns.resolves.toEqualTypeOf<Tweet[]>()
+    // @ts-expect-error: it has no fetch
+    class Nothing extends Job<[], number> {}
+    // @ts-expect-error: its parts are methods
+    void new Tweets(cache, { process: () => 1 })
+    void Nothing
+  })
+
+  test('may be a method', () => {
+    class Service {
+      readonly tenant = 'a'
+      @cached({ cache, maxAge: 60, instance: ({ tenant }: Service) => tenant })
+      async find(id: number): Promise<Tweet> {
+        return { id }
+      }
+      // @ts-expect-error: a cached method is async
+      @cached({ cache, instance: 'any' })
+      now(): number {
+        return 1
+      }
+    }
+    const service = new Service()
+    expectTypeOf<Service['find']>().toEqualTypeOf<(id: number) => Promise<Tweet>>()
+    expectTypeOf(methodsOf(service, 'find').refresh).toEqualTypeOf<(id: number) => Promise<Tweet>>()
+    // @ts-expect-error: no such option
+    cached({ cache, ttl: 1 })
+  })
 })

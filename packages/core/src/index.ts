@@ -1,5 +1,18 @@
 export { createCacheback } from './cacheback.ts'
 export { CachebackError, type ErrorCode, type WarningCode } from './errors.ts'
+export { type MethodOptions, type MethodsOf, cached, methodsOf } from './functions/decorator.ts'
+export { Job, type JobOptions } from './functions/job.ts'
+export type {
+  AnyFunction,
+  Cached,
+  CachedOf,
+  CallInfo,
+  FunctionMethods,
+  FunctionOptions,
+  Lifetime,
+  OptionsOf,
+  PeekedValue,
+} from './functions/function-options.ts'
 export {
   DEFAULT_CREDENTIALS,
   DEFAULT_OMIT,

@@ -1,5 +1,7 @@
 import type { RequestListener, Server } from 'node:http'
 
+import type { AnyFunction, CachedOf, OptionsOf } from './functions/function-options.ts'
+
 /** What a purge removes. A URL or prefix that is absolute means that host (any scheme), a path means every host. */
 export type Selector =
   | { readonly url: string }
@@ -57,6 +59,8 @@ export interface CacheEvent {
   readonly reason?: string | undefined
   /** Milliseconds that a render or a store call took. */
   readonly durationMs?: number | undefined
+  /** What a function has thrown, where its refresh has failed. */
+  readonly error?: unknown
 }
 
 export type EventListener = (event: CacheEvent) => void
@@ -143,9 +147,24 @@ export interface Cacheback {
   /** The same for Fastify: `Fastify({ serverFactory: cache.serverFactory })`, and the plugin with `{ cache }`. */
   readonly serverFactory: ServerFactory
   /**
+   * A function of the same arguments whose values are cached: fresh for `maxAge`, then given stale while the function is
+   * called in the background. What it returns is what structured cloning makes of it: plain data is frozen and shared by
+   * all callers, other values (a Date, a Map) are each caller's own. Throws CACHEBACK_INVALID_OPTION,
+   * CACHEBACK_UNKNOWN_OPTION, and CACHEBACK_NAME_TAKEN for a second function of one name.
+   */
+  wrap<F extends AnyFunction, Out = Awaited<ReturnType<F>>>(
+    fn: F,
+    options?: OptionsOf<F, never, Out> & { fetchOnMiss?: true | undefined },
+  ): CachedOf<F, Out>
+  wrap<F extends AnyFunction, Empty = undefined, Out = Awaited<ReturnType<F>> | Empty>(
+    fn: F,
+    options: OptionsOf<F, Empty, Out> & { fetchOnMiss: boolean | ((...args: Parameters<F>) => boolean) },
+  ): CachedOf<F, Out>
+  /**
    * Removes stored responses, also those that are being rendered at this moment. With a plain store it reaches other
    * processes within a second, and resolves when this process and the store have taken it in. With @cacheback/redis it
-   * resolves when every process that is alive has acknowledged it, or after 250 ms, with how many have; rejects with CACHEBACK_INVALID_SELECTOR for a bad selector, and with the store's error if the mark could not be written
+   * resolves when every process that is alive has acknowledged it, or after 250 ms, with how many have. Rejects with
+   * CACHEBACK_INVALID_SELECTOR for a bad selector, and with the store's error if the mark could not be written
    * (it holds in this process all the same).
    */
   purge(selector: Selector, options?: PurgeOptions): Promise<PurgeReport>

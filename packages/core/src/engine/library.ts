@@ -247,9 +247,14 @@ export class Library {
     if (isStored === true) await this.#invalidate(selector)
   }
 
+  /** Removes one entry for an application that asks, or makes it stale. Rejects where the store could not be told. */
+  async invalidateOne(path: string, soft: boolean): Promise<void> {
+    await this.#invalidate({ kind: 'url', host: undefined, path }, soft)
+  }
+
   /** The mark fences what is being rendered and reaches other processes; what is here goes at once. */
-  async #invalidate(selector: ReadSelector): Promise<void> {
-    const told = this.#ledger.purge(selector, false, true)
+  async #invalidate(selector: ReadSelector, soft = false): Promise<void> {
+    const told = this.#ledger.purge(selector, soft, true)
     this.#removeInvalidated(selector)
     await told
   }

@@ -49,7 +49,12 @@ export class Memory {
   }
 
   find(key: string, request: RequestHead): StoredResponse | undefined {
-    return this.variants(key).find((response) => response.isSelectedBy(request))
+    const variants = this.variants(key)
+    const [youngest] = variants
+    // Most have one.
+    return youngest === undefined || youngest.isSelectedBy(request)
+      ? youngest
+      : variants.find((response) => response.isSelectedBy(request))
   }
 
   /** Keeps a response. Returns false where a newer render of the same variant is there already. */

@@ -49,7 +49,7 @@ export class PurgeLedger implements Purges {
   }
 
   admits(response: StoredResponse): boolean {
-    return this.#marks.admits(response, this.#clocks.now())
+    return this.#marks.hasChecked(response) || this.#marks.admits(response, this.#clocks.now())
   }
 
   /** Between plain stores, what memory holds is served also while nothing can be heard of others. */

@@ -92,9 +92,14 @@ export class PurgeMarks {
     return expiredAt
   }
 
+  /** Whether it was admitted, and nothing has been purged since. */
+  hasChecked(response: StoredResponse): boolean {
+    return response.checkedAgainst === this.#generation
+  }
+
   /** Whether a stored response may still be used; makes it stale where a soft purge says so. */
   admits(response: StoredResponse, now: number): boolean {
-    if (response.checkedAgainst === this.#generation) return true
+    if (this.hasChecked(response)) return true
     const verdict = this.verdict(response.parts.place, response.parts.epoch)
     if (verdict === 'removed') return false
     if (verdict !== undefined) response.expire(Math.min(verdict, now))

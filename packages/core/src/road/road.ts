@@ -10,6 +10,7 @@ import { RefreshQueue } from '../engine/refresh-queue.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
 import { Background } from './background.ts'
 import { Foreground } from './foreground.ts'
+import { Functions } from '../functions/functions.ts'
 import { outletOf } from '../node/outlet.ts'
 import { Own, nothing } from '../node/own.ts'
 import { arrive, isOnItsWay } from '../node/renderer.ts'
@@ -50,6 +51,7 @@ export class Road {
   readonly journal: Journal
   readonly library: Library
   readonly background: Background
+  readonly functions: Functions
   readonly #exchanges = new Own<Exchange>()
   readonly #budget: Budget
   readonly #labels: Labels
@@ -63,6 +65,9 @@ export class Road {
     this.journal = new Journal(settings.name)
     this.library = new Library(settings, this.journal)
     const backOff = new BackOff(settings.monotonicNow)
+    const queue = new RefreshQueue(settings.refresh)
+    // Taken now, so that no render begins in the async context of whichever visitor happened to ask.
+    const runClean = AsyncLocalStorage.snapshot()
     this.#labels = new Labels(settings, this.library, backOff)
     this.#budget = new Budget(settings.memoryMaxBytes === 0 ? CAPTURE_BYTES : settings.memoryMaxBytes / 2)
     const services: Services = {
@@ -76,13 +81,8 @@ export class Road {
       exchangeOf: (passage: Passage) => this.#exchangeOf(passage),
       again: (passage: Passage) => this.#again(passage),
     }
-    // Taken now, so that no render begins in the async context of whichever visitor happened to ask.
-    this.background = new Background(
-      services,
-      new RefreshQueue(settings.refresh),
-      backOff,
-      AsyncLocalStorage.snapshot(),
-    )
+    this.background = new Background(services, queue, backOff, runClean)
+    this.functions = new Functions({ settings, journal: this.journal, library: this.library, queue, backOff, runClean })
     this.#foreground = new Foreground(services, this.background)
     this.#shortcut = new Shortcut(services, this.background)
   }
