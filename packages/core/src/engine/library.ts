@@ -104,6 +104,18 @@ export class Library {
     this.#searchRules.set(withQuery(key, '').full, rule)
   }
 
+  /** Resolves when a purge that another process knows is known here as well, if the store has it. */
+  async catchUpTo(epoch: number): Promise<void> {
+    if (epoch > this.#ledger.latest) this.#ledger.catchUpAnew()
+    await this.catchingUp
+  }
+
+  /** Whether the store has not lost, or been rid of, what has been in it. Rejects where it cannot be asked. */
+  async isStored(response: StoredResponse): Promise<boolean> {
+    if (this.#store === undefined || !response.isInStore) return true
+    return (await this.#store.get(response.storeKey(this.namespace), () => true)) === true
+  }
+
   /** Whether no purge has taken this response. */
   admits(response: StoredResponse): boolean {
     return !response.isRemoved && this.#ledger.admits(response)
@@ -284,6 +296,7 @@ export class Library {
     if (!response.isSelectedBy(request) || !this.#ledger.admits(response)) return undefined
     const held = this.inMemory(response.parts.key, request)
     if (held !== undefined && held.parts.receivedAt >= response.parts.receivedAt) return held
+    response.isInStore = true
     this.memory.put(response)
     this.#encode(response)
     return response
@@ -301,6 +314,7 @@ export class Library {
     const ttlMs = Math.min(keepUntil - receivedAt + EXPIRY_MARGIN_MS, MAX_TTL_MS)
     const write = async (): Promise<void> => {
       await store.set(response.storeKey(this.namespace), encodeResponse(response.whole), ttlMs)
+      response.isInStore = true
       if (selecting.length === 0) return
       const indexKey = storeKey(this.namespace, place.host, place.path, key)
       await store.set(indexKey, encodeIndex({ key, names: this.#varyLists.of(key) }), ttlMs)

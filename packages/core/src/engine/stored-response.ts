@@ -96,6 +96,8 @@ export class StoredResponse {
   hits = 0
   /** Settles when it is in the store; never rejects. */
   written: Promise<void> = WRITTEN
+  /** Whether it has been in the store: then it is gone when it is not there. */
+  isInStore = false
   /** Taken out of storage; who still holds it must not serve it. */
   isRemoved = false
   #freshness: Freshness

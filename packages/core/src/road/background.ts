@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 
 import type { BackOff } from '../engine/back-off.ts'
+import type { Library } from '../engine/library.ts'
 import type { RefreshQueue } from '../engine/refresh-queue.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
 import { noRenderer } from '../errors.ts'
@@ -10,6 +11,7 @@ import { type RenderRequest, type RenderTarget, Renderer } from '../node/rendere
 import type { Visit } from '../node/visit.ts'
 import { type Wire } from '../node/wire.ts'
 import type { Passage } from './passage.ts'
+import { responseJob } from './response-job.ts'
 import { isFailure } from '../policy/storable.ts'
 import { carriedOf, namesOf } from '../policy/vary.ts'
 import type { Services } from './services.ts'
@@ -22,6 +24,14 @@ export interface DetachedOutcome {
   readonly isWhole: boolean
   /** Whether the request came as far as the cache. */
   readonly reached: boolean
+}
+
+/** What became of a refresh. */
+export interface Refreshed {
+  /** Why it has failed, if it has. */
+  readonly failure: string | undefined
+  /** Settles when what it has brought is in the store. */
+  readonly written: Promise<void> | undefined
 }
 
 /** What may be seen of a detached render from outside. */
@@ -74,16 +84,16 @@ export class Background {
     return (visit.req.socket as { server?: RenderTarget } | undefined)?.server ?? this.#attached
   }
 
-  /** Whether a refresh of it is queued or running. */
-  isRefreshing(response: StoredResponse): boolean {
-    return this.#queue.has(response.variant)
+  /** Whether a refresh of it is queued or running, here or in a worker. */
+  isRefreshing({ variant, parts }: StoredResponse): boolean {
+    return this.#queue.has(variant) || this.#services.dispatch?.isUnderWay(variant, parts.receivedAt) === true
   }
 
-  /** Queues one refresh of a stale response, unless one is queued or the last has failed a moment ago. */
+  /** Has a stale response refreshed once, unless that is under way or the last refresh has failed a moment ago. */
   refreshSoon(passage: Passage, response: StoredResponse): void {
-    const { journal, library } = this.#services
+    const { journal, library, dispatch } = this.#services
     const variant = response.variant
-    if (this.#isClosed || this.#queue.has(variant) || this.#backOff.forbids(variant)) return
+    if (this.#isClosed || this.isRefreshing(response) || this.#backOff.forbids(variant)) return
     const target = this.targetOf(passage.visit)
     if (target === undefined) {
       journal.note('refresh-failed', () => ({ ...library.describe(response), reason: 'no-renderer' }))
@@ -93,17 +103,41 @@ export class Background {
     const carried = namesOf(response.parts.selecting)
     const request = renderRequest(passage.key, carriedOf(carried, passage.request), source, response.validators)
     const plan = { ...planOf(passage, response), isRefresh: true, carried }
-    const isQueued = this.#runClean(() =>
-      this.#queue.add(variant, (signal) => this.#refresh(plan, request, target, response, signal)),
-    )
-    if (!isQueued) journal.note('refresh-dropped', () => ({ ...library.describe(response), reason: 'queue-full' }))
+    const refreshHere = (): void => {
+      if (this.#isClosed || this.#queue.has(variant)) return
+      const isQueued = this.#runClean(() =>
+        this.#queue.add(variant, (signal) => this.#refresh(plan, request, target, response, signal)),
+      )
+      if (!isQueued) journal.note('refresh-dropped', () => ({ ...library.describe(response), reason: 'queue-full' }))
+    }
+    if (dispatch === undefined) {
+      refreshHere()
+      return
+    }
+    const job = responseJob(plan.key, request, carried, response, library.epoch)
+    // Without copies in memory, every request looks for itself.
+    const look = library.memory.isOn ? () => this.#seek(plan, request, response) : undefined
+    const { receivedAt } = response.parts
+    const describe = (): ReturnType<Library['describe']> => library.describe(response)
+    const refresh = { key: variant, knownAt: receivedAt, job, describe, look, otherwise: refreshHere }
+    this.#runClean(() => dispatch.send(refresh))
+  }
+
+  /** Looks whether a worker has put something newer into the store, or has removed what was there. */
+  async #seek({ key, rules }: RenderPlan, request: RenderRequest, response: StoredResponse): Promise<boolean> {
+    const { library } = this.#services
+    await library.catchingUp
+    const found = await library.read(key, headOf(request), rules.precompress)
+    if (found !== undefined) return found.parts.receivedAt > response.parts.receivedAt
+    if (await library.isStored(response)) return false
+    library.memory.remove(response)
+    return true
   }
 
   /** Renders a key now, for an application that asks. Resolves with whether it was stored. */
   async renderNow(plan: RenderPlan, request: RenderRequest): Promise<boolean> {
-    if (this.#attached === undefined) throw noRenderer()
     const signal = AbortSignal.timeout(this.#services.settings.refresh.timeoutMs)
-    const { result } = await this.renderDetached(plan, request, this.#attached, BY_ITSELF, signal)
+    const { result } = await this.renderDetached(plan, request, this.attached, BY_ITSELF, signal)
     return result?.kind === 'stored'
   }
 
@@ -137,53 +171,90 @@ export class Background {
     response: StoredResponse,
     signal: AbortSignal,
   ): Promise<void> {
-    const { library, flights, settings } = this.#services
+    const { library, settings } = this.#services
     // Purged while it waited here: its validators must not bring it back.
     if (!library.admits(response)) return
     const newer = library.hasStore ? await library.read(plan.key, headOf(request), plan.rules.precompress) : undefined
     // Another process may have refreshed it while it waited here.
     const isNewer = newer !== undefined && newer.parts.receivedAt > response.parts.receivedAt
     if (isNewer && newer.decide(plan, settings.now()) === 'fresh') return
+    await this.refreshNow(plan, request, target, response, signal)
+  }
+
+  /** The server through which pages are rendered of which no visitor's request says where. Throws CACHEBACK_NO_RENDERER. */
+  get attached(): RenderTarget {
+    if (this.#attached === undefined) throw noRenderer()
+    return this.#attached
+  }
+
+  /** Renders anew, and draws the conclusions. `response`: what is stored, if anything is. */
+  async refreshNow(
+    plan: RenderPlan,
+    request: RenderRequest,
+    target: RenderTarget,
+    response: StoredResponse | undefined,
+    signal: AbortSignal,
+  ): Promise<Refreshed> {
+    const { library, flights, routes, settings } = this.#services
+    const { host, path } = plan.key
+    const recorded = routes.recorded(host, path)
     const flightKey = library.flightKey(plan.key.full, headOf(request))
     // Whoever comes when it may no longer be served stale waits for this render instead of making another.
     const isUnderWay = flights.get(flightKey)?.hasLanded === false
     const flight = isUnderWay ? undefined : flights.lead(flightKey)
     const startedAt = settings.monotonicNow()
     const outcome = await this.renderDetached(plan, request, target, BY_ITSELF, signal)
-    if (!this.#isClosed) this.#conclude(response, outcome, settings.monotonicNow() - startedAt)
-    if (flight === undefined) return
+    const durationMs = settings.monotonicNow() - startedAt
     const { result } = outcome
+    // It went by other rules than those that this path turns out to have: that says nothing of what is stored.
+    const isMistaken = result?.kind !== 'stored' && routes.recorded(host, path) !== recorded
+    const failure = this.#isClosed
+      ? 'closed'
+      : isMistaken
+        ? 'layers'
+        : this.#conclude(plan, response, outcome, durationMs)
+    const refreshed = { failure, written: result?.kind === 'stored' ? result.written : undefined }
+    if (flight === undefined) return refreshed
     if (result?.kind === 'stored') {
       flights.land(flightKey, flight, { kind: 'stored', response: result.response }, library.visible(result.written))
     } else {
       flights.land(flightKey, flight, { kind: 'released' })
     }
+    return refreshed
   }
 
   /** What a refresh has brought: a new response, the end of the old one, or nothing but a reason to wait. */
-  #conclude(response: StoredResponse, { result, isWhole, reached }: DetachedOutcome, durationMs: number): void {
+  #conclude(
+    plan: RenderPlan,
+    response: StoredResponse | undefined,
+    { result, isWhole, reached }: DetachedOutcome,
+    durationMs: number,
+  ): string | undefined {
     const { journal, library } = this.#services
-    const { variant } = response
-    const described = (reason?: string) => () => ({ ...library.describe(response), reason, durationMs })
+    const variant = response?.variant ?? plan.key.full
+    const place = response === undefined ? { key: library.describeKey(plan.key), route: undefined } : undefined
+    const described = (reason?: string) => () => ({ ...(place ?? library.describe(response!)), reason, durationMs })
     if (result?.kind === 'stored') {
       this.#backOff.succeeded(variant)
       // It may vary by other headers now than it did: then the old one has not been replaced yet.
-      if (result.response.variant !== variant) library.remove(response)
+      if (response !== undefined && result.response.variant !== variant) library.remove(response)
       journal.note('refresh', described())
-      return
+      return undefined
     }
     const reason = reached ? (result?.reason ?? 'aborted') : 'not-reached'
-    if (result?.kind === 'unstorable' && BY_CHANCE.has(result.reason)) return
+    if (result?.kind === 'unstorable' && BY_CHANCE.has(result.reason)) return reason
     // Not about what is stored: something before the cache has made another request of it.
     const isAnswer = result?.kind === 'unstorable' && isWhole && !isFailure(result.status)
     if (isAnswer && result.reason !== 'key-changed') {
       this.#backOff.succeeded(variant)
-      library.remove(response)
+      if (response !== undefined) library.remove(response)
       journal.note('refresh', described(reason))
-      return
+      return undefined
     }
+    const failure = isFailure(statusOf(result)) ? `status-${statusOf(result)}` : reason
     this.#backOff.failed(variant)
-    journal.note('refresh-failed', described(isFailure(statusOf(result)) ? `status-${statusOf(result)}` : reason))
+    journal.note('refresh-failed', described(failure))
+    return failure
   }
 }
 
