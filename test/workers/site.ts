@@ -1,14 +1,15 @@
-import { bullmqQueue } from '@cacheback/bullmq'
+import { type BullmqQueueOptions, bullmqQueue } from '@cacheback/bullmq'
 import {
   type CacheEvent,
   type Cacheback,
   type CachebackOptions,
   type EventName,
+  type JobQueue,
   createCacheback,
 } from '@cacheback/core'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { inject, onTestFinished } from 'vitest'
-import type { Exchange, Framework, Route } from '../support/app.ts'
+import type { Exchange, Framework, Native, Route } from '../support/app.ts'
 import { type Client, type Got, makeClient } from '../support/client.ts'
 import type { Clock } from '../support/clock.ts'
 import { fastify } from '../support/fastify.ts'
@@ -29,6 +30,9 @@ export interface SiteOptions {
   /** What every render answers. Default: `<role> <n>`. */
   readonly answer?: ((exchange: Exchange) => Reply | Promise<Reply>) | undefined
   readonly storePath?: string | undefined
+  /** What the framework has before the cache. */
+  readonly before?: Native | undefined
+  readonly queue?: Partial<BullmqQueueOptions> | undefined
 }
 
 /** A process of an app, as far as one process can play several: each has a cache, a server and connections of its own. */
@@ -43,8 +47,8 @@ export interface Site {
   count(event: EventName, reason?: string): number
 }
 
-export const queueAt = (path: string): ReturnType<typeof bullmqQueue> =>
-  bullmqQueue({ connection: { socket: { path, tls: false } }, backOffMs: 50 })
+export const queueAt = (path: string, more: Partial<BullmqQueueOptions> = {}): JobQueue =>
+  bullmqQueue({ connection: { socket: { path, tls: false } }, backOffMs: 50, ...more })
 
 export async function startSite(role: string, site: SiteOptions): Promise<Site> {
   const {
@@ -66,12 +70,13 @@ export async function startSite(role: string, site: SiteOptions): Promise<Site> 
     // Shared with other test files: a slow answer of Redis is not what these are about.
     storeTimeoutMs: { get: 1000, set: 1000 },
     ...site.options,
-    refresh: { queue: queuePath === null ? undefined : queueAt(queuePath), ...site.options?.refresh },
+    refresh: { queue: queuePath === null ? undefined : queueAt(queuePath, site.queue), ...site.options?.refresh },
   })
   const seen = new Map<string, number>()
   const app = await framework.start({
     cache,
     visitors: new AsyncLocalStorage(),
+    ...(site.before === undefined ? {} : { before: site.before }),
     routes: site.routes ?? { '*': { answer } },
     async render(path, route, given) {
       const at = path === '*' ? given.url : path

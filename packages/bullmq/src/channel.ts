@@ -1,7 +1,7 @@
 import type { JobChannel, JobWorkOptions, JobWorker, RefreshJob, ScheduledJob } from '@cacheback/core'
 import { type JobsOptions, Queue } from 'bullmq'
 
-import { type Client, type ConnectionOptions, producerClient } from './connection.ts'
+import { type ConnectionOptions, Link } from './connection.ts'
 import { BullmqWorker } from './worker.ts'
 
 export interface ChannelOptions {
@@ -9,20 +9,25 @@ export interface ChannelOptions {
   readonly prefix: string
   readonly attempts: number
   readonly backOffMs: number
+  readonly maxWaiting: number
 }
 
 /** Who looks at them needs the last few; BullMQ keeps 10,000. */
 const MAX_EVENTS = 100
 const MAX_SCHEDULES = 10_000
+const COUNT_EVERY_MS = 1000
 
 /** What one cache has of BullMQ: a producer with a connection of its own, and workers with theirs. */
 export class BullmqChannel implements JobChannel {
   readonly #name: string
   readonly #options: ChannelOptions
   readonly #onError: (error: unknown) => void
-  readonly #client: Client
+  readonly #link: Link
   readonly #queue: Queue
   readonly #jobOptions: JobsOptions
+  /** How many jobs waited when they were last counted. */
+  #waiting = 0
+  #countedAt = -Infinity
 
   constructor(name: string, options: ChannelOptions, onError: (error: unknown) => void) {
     this.#name = name
@@ -35,21 +40,23 @@ export class BullmqChannel implements JobChannel {
       attempts: options.attempts,
       backoff: { type: 'exponential', delay: options.backOffMs },
     }
-    this.#client = producerClient(options.connection)
-    this.#client.on('error', onError)
+    this.#link = new Link(options.connection, 'producer', onError)
     this.#queue = new Queue(name, {
-      connection: this.#client,
+      connection: this.#link.adapter,
       prefix: options.prefix,
       // It would ask for the version and complain of an eviction policy that is right for a cache.
       skipVersionCheck: true,
       streams: { events: { maxLen: MAX_EVENTS } },
     })
+    // Those of the connection have been heard there.
     this.#queue.on('error', () => undefined)
   }
 
   async add({ kind, id, payload }: RefreshJob): Promise<void> {
     // BullMQ would wait for the connection, and hand over what has been given up.
-    if (!this.#client.isReady) throw new Error('not connected')
+    if (!this.#link.isReady) throw new Error('not connected')
+    this.#countNowAndThen()
+    if (this.#waiting >= this.#options.maxWaiting) throw new Error('full')
     await this.#queue.add(kind, payload, { ...this.#jobOptions, deduplication: { id } })
   }
 
@@ -70,9 +77,21 @@ export class BullmqChannel implements JobChannel {
     }
   }
 
+  /** Jobs that no worker takes must not fill Redis: it is the cache's, too. */
+  #countNowAndThen(): void {
+    const now = performance.now()
+    if (now - this.#countedAt < COUNT_EVERY_MS) return
+    this.#countedAt = now
+    this.#queue.getJobCountByTypes('wait', 'delayed').then(
+      (count) => {
+        this.#waiting = count
+      },
+      () => undefined,
+    )
+  }
+
   async close(): Promise<void> {
-    // What has not been answered until now is not waited for.
-    if (this.#client.isOpen) this.#client.destroy()
     await this.#queue.close()
+    this.#link.end()
   }
 }

@@ -1,4 +1,5 @@
 import { type RedisClientOptions, type RedisClientType, createClient } from '@redis/client'
+import { type IRedisClient, createNodeRedisClient } from 'bullmq'
 
 /** Options of node-redis: `url`, or `socket` with `host` and `port` or `path`; `username`, `password`, `database`, … */
 export type ConnectionOptions = Pick<
@@ -6,7 +7,8 @@ export type ConnectionOptions = Pick<
   'url' | 'socket' | 'username' | 'password' | 'credentialsProvider' | 'database' | 'name' | 'clientInfoTag'
 >
 
-export type Client = RedisClientType
+type Client = RedisClientType
+type Settings = Pick<RedisClientOptions, 'pingInterval' | 'disableOfflineQueue' | 'commandsQueueMaxLength' | 'socket'>
 
 export const isConnection = (value: unknown): boolean =>
   typeof value === 'string'
@@ -19,27 +21,58 @@ const isClient = (value: object): boolean => 'sendCommand' in value || 'defineCo
 const reconnectStrategy = (tries: number): number => Math.min(50 * 2 ** tries, 2000)
 
 /** A command that Redis does not take now is refused now: nothing waits for it, and nothing lands after an outage. */
-export const producerClient = (connection: string | ConnectionOptions): Client =>
-  makeClient(connection, {
-    pingInterval: 500,
-    disableOfflineQueue: true,
-    commandsQueueMaxLength: 1000,
-    socket: { connectTimeout: 1000, socketTimeout: 1500, reconnectStrategy },
-  })
+const PRODUCER: Settings = {
+  pingInterval: 500,
+  disableOfflineQueue: true,
+  commandsQueueMaxLength: 1000,
+  socket: { connectTimeout: 1000, socketTimeout: 1500, reconnectStrategy },
+}
 
 /**
- * Of a worker, who waits: BullMQ blocks its connection for up to ten seconds, so silence is longer here before it means
- * that Redis hangs, and what is to be said of a job that has been done waits for the connection to be back.
+ * A worker waits: BullMQ blocks its connection for up to ten seconds, so silence is longer here before it means that
+ * Redis hangs, and what is to be said of a job that has been done waits for the connection to be back.
  */
-export const workerClient = (connection: string | ConnectionOptions): Client =>
-  makeClient(connection, {
-    pingInterval: 4000,
-    commandsQueueMaxLength: 1000,
-    socket: { connectTimeout: 1000, socketTimeout: 20_000, reconnectStrategy },
-  })
+const WORKER: Settings = {
+  pingInterval: 4000,
+  commandsQueueMaxLength: 1000,
+  socket: { connectTimeout: 1000, socketTimeout: 20_000, reconnectStrategy },
+}
 
-function makeClient(connection: string | ConnectionOptions, own: RedisClientOptions): Client {
+/** Connections of our own to Redis, for one queue or worker of BullMQ. */
+export class Link {
+  /** What BullMQ takes. */
+  readonly adapter: IRedisClient
+  readonly #client: Client
+  readonly #onError: (error: unknown) => void
+  /** It, and all that BullMQ has made of it. */
+  readonly #adapters: IRedisClient[] = []
+
+  constructor(connection: string | ConnectionOptions, role: 'producer' | 'worker', onError: (error: unknown) => void) {
+    this.#onError = onError
+    this.#client = makeClient(connection, role === 'producer' ? PRODUCER : WORKER)
+    this.adapter = this.#known(createNodeRedisClient(this.#client))
+  }
+
+  get isReady(): boolean {
+    return this.#client.isReady
+  }
+
+  /** Ends them now, whatever they wait for, and says so to those who wait for them. */
+  end(): void {
+    for (const adapter of this.#adapters) adapter.disconnect()
+  }
+
+  /** BullMQ stops listening before its connections have ended, and an error that nobody hears ends the process. */
+  #known(adapter: IRedisClient): IRedisClient {
+    this.#adapters.push(adapter)
+    adapter.on('error', (error) => this.#onError(error))
+    const duplicate = adapter.duplicate.bind(adapter)
+    return Object.assign(adapter, { duplicate: (...overrides: unknown[]) => this.#known(duplicate(...overrides)) })
+  }
+}
+
+function makeClient(connection: string | ConnectionOptions, settings: Settings): Client {
   const given = typeof connection === 'string' ? { url: connection } : connection
-  const socket = { ...given.socket, ...own.socket } as NonNullable<RedisClientOptions['socket']>
-  return createClient({ ...given, ...own, socket }) as Client
+  const socket = { ...given.socket, ...settings.socket } as NonNullable<RedisClientOptions['socket']>
+  return createClient({ ...given, ...settings, socket }) as Client
 }

@@ -15,6 +15,8 @@ export interface BullmqQueueOptions {
   readonly attempts?: number | undefined
   /** Milliseconds before the second attempt; doubled before each further one. Default: 1000. */
   readonly backOffMs?: number | undefined
+  /** How many jobs may wait for a worker before servers make their refreshes themselves. Default: 10000. */
+  readonly maxWaiting?: number | undefined
 }
 
 /**
@@ -24,9 +26,9 @@ export interface BullmqQueueOptions {
  */
 export function bullmqQueue(options: BullmqQueueOptions): JobQueue {
   check(options)
-  const { connection, prefix = 'bull', attempts = 3, backOffMs = 1000 } = options
+  const { connection, prefix = 'bull', attempts = 3, backOffMs = 1000, maxWaiting = 10_000 } = options
   return {
-    open: (name, onError) => new BullmqChannel(name, { connection, prefix, attempts, backOffMs }, onError),
+    open: (name, onError) => new BullmqChannel(name, { connection, prefix, attempts, backOffMs, maxWaiting }, onError),
   }
 }
 
@@ -44,6 +46,7 @@ const CHECKS: Checks = {
   ],
   attempts: [isCount, 'a whole number above 0'],
   backOffMs: [isCount, 'a whole number of milliseconds above 0'],
+  maxWaiting: [isCount, 'a whole number above 0'],
 }
 
 function check(options: unknown): void {

@@ -128,7 +128,7 @@ export const storeUnreachableMessage = (name: string, reason: string): string =>
   `${name}: the store does not answer (${reason}); responses are kept in memory alone until it does.`
 
 export const queueUnreachableMessage = (name: string): string =>
-  `${name}: the queue to the workers does not answer; refreshes are made in this process until it does.`
+  `${name}: the queue to the workers takes no jobs (it is away, or full); refreshes are made in this process until it does.`
 
 export const queueEvictionMessage = (policy: string): string =>
   `The Redis of the job queue has maxmemory-policy ${policy}, which may evict jobs. ` +

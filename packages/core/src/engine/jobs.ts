@@ -20,6 +20,7 @@ export class Jobs {
   readonly #handlers = new Map<string, JobHandler>()
   readonly #workers = new Set<JobWorker>()
   readonly #running = new Set<Promise<void>>()
+  #isClosed = false
 
   constructor(options: JobsOptions) {
     this.#options = options
@@ -37,7 +38,7 @@ export class Jobs {
   channelOf(queue: JobQueue): JobChannel {
     const known = this.#channels.get(queue)
     if (known !== undefined) return known
-    const channel = queue.open(this.#options.name, (error) => this.#options.onError(error))
+    const channel = queue.open(this.#options.name, (error) => this.#note(error))
     this.#channels.set(queue, channel)
     return channel
   }
@@ -63,13 +64,19 @@ export class Jobs {
   schedule(queue: JobQueue, jobs: readonly ScheduledJob[]): void {
     this.channelOf(queue)
       .schedule(jobs)
-      .catch((error: unknown) => this.#options.onError(error))
+      .catch((error: unknown) => this.#note(error))
   }
 
   /** Workers first: what they still perform needs the store, and their channel to say so. */
   async close(): Promise<void> {
+    this.#isClosed = true
     await Promise.all([...this.#workers].map((worker) => worker.close()))
     await Promise.all([...this.#channels.values()].map((channel) => inTime(channel.close())))
+  }
+
+  /** Connections that are ended complain of that. */
+  #note(error: unknown): void {
+    if (!this.#isClosed) this.#options.onError(error)
   }
 
   #perform(job: unknown, signal: AbortSignal): Promise<void> {
