@@ -24,6 +24,8 @@ async function startPair(options: Partial<SiteOptions> = {}): Promise<Pair> {
   return { web: await startSite('web', shared), worker: await startSite('worker', shared), ...shared }
 }
 
+const told = ({ n, path }: { n: number; path: string }): Reply => text(`${path} ${n}`)
+
 const soon = (holds: () => unknown): Promise<unknown> => vi.waitFor(holds, { timeout: 10_000, interval: 20 })
 
 /** How many jobs have ever been made of this queue. */
@@ -41,10 +43,9 @@ async function jobsMade(name: string): Promise<number> {
 test.each(FRAMEWORKS)(
   'WORKER-1 a stale page is rendered by the worker, and served by the web process, also by the rules of a route ($name)',
   async (framework) => {
-    const answer = ({ n, path }: { n: number; path: string }): Reply => text(`${path} ${n}`, { 'X-Render': String(n) })
     const routes = {
-      '/plain': { answer },
-      '/ruled': { answer, cacheback: { maxAge: 5, query: ['page'], vary: ['accept-language'] } },
+      '/plain': { answer: told },
+      '/ruled': { answer: told, cacheback: { maxAge: 5, query: ['page'], vary: ['accept-language'] } },
     }
     const { web, worker, clock } = await startPair({ framework, routes })
     worker.cache.work()

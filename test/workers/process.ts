@@ -15,12 +15,16 @@ export interface ProcessOptions {
   readonly lostAfterMs?: number | undefined
   /** How long a render of a worker takes. */
   readonly renderMs: number
+  /** Whether Node prints warnings. */
+  readonly warnings?: boolean | undefined
 }
 
 /** A process of an app. */
 export interface AppProcess {
   readonly pid: number
   readonly renders: () => number
+  /** What it has said so far. */
+  readonly stderr: () => string
   count(event: string, reason?: string): number
   visit(path: string): Promise<{ readonly text: string; readonly cacheStatus: string }>
   kill(): Promise<void>
@@ -32,7 +36,7 @@ const script = fileURLToPath(new URL('app-process.ts', import.meta.url))
 
 export async function startProcess(options: ProcessOptions): Promise<AppProcess> {
   const child = fork(script, [JSON.stringify(options)], {
-    execArgv: ['--conditions=cacheback-source', '--no-warnings'],
+    execArgv: ['--conditions=cacheback-source', ...(options.warnings === true ? [] : ['--no-warnings'])],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
   let stderr = ''
@@ -54,6 +58,7 @@ export async function startProcess(options: ProcessOptions): Promise<AppProcess>
   return {
     pid: child.pid!,
     renders: () => renders,
+    stderr: () => stderr,
     count: (event, reason) =>
       events.filter((told) => told.event === event && (reason === undefined || told.reason === reason)).length,
     async visit(path) {

@@ -4,10 +4,23 @@ import { createClient } from '@redis/client'
 import { Queue } from 'bullmq'
 import { expect, inject, onTestFinished, test, vi } from 'vitest'
 import { Clock } from '../support/clock.ts'
+import { redisKeys } from '../faults/redis-command.ts'
 import { makeGate } from '../support/gate.ts'
+import { startRedis } from '../support/redis.ts'
 import { text } from '../support/reply.ts'
 import { FakeStore } from '../support/stores.ts'
+import { startProcess } from './process.ts'
 import { freshName, queueAt, startSite } from './site.ts'
+
+const server = (): void => undefined
+
+const codeOf = (act: () => unknown): unknown => {
+  try {
+    return act()
+  } catch (error) {
+    return (error as { code?: string }).code
+  }
+}
 
 const soon = (holds: () => unknown): Promise<unknown> => vi.waitFor(holds, { timeout: 10_000, interval: 20 })
 
@@ -89,7 +102,6 @@ test('WORKER-42 a render that does not end is aborted when its worker closes, an
 })
 
 test('WORKER-43 what a worker lacks is said when it starts', async () => {
-  const server = (): void => undefined
   const queue = queueAt(inject('redisSocket'))
   const caches = [
     createCacheback({ store: new FakeStore() }).attach(server),
@@ -99,13 +111,6 @@ test('WORKER-43 what a worker lacks is said when it starts', async () => {
   ]
   onTestFinished(async () => void (await Promise.all(caches.map((cache) => cache.close()))))
   const [plain, storeless, unattached, whole] = caches
-  const codeOf = (act: () => unknown): unknown => {
-    try {
-      return act()
-    } catch (error) {
-      return (error as { code?: string }).code
-    }
-  }
   expect(codeOf(() => plain!.work())).toBe('CACHEBACK_NO_QUEUE')
   expect(codeOf(() => storeless!.work({ queue }))).toBe('CACHEBACK_NO_SHARED_STORE')
   expect(codeOf(() => unattached!.work({ queue }))).toBe('CACHEBACK_NO_RENDERER')
@@ -120,4 +125,63 @@ test('WORKER-43 what a worker lacks is said when it starts', async () => {
   }
   await whole!.close()
   expect(codeOf(() => whole!.work({ queue }))).toBe('CACHEBACK_CLOSED')
+})
+
+test.each([
+  ['allkeys-lru', 1],
+  ['volatile-lru', 0],
+  ['noeviction', 0],
+] as const)('WORKER-44 a Redis that may evict jobs is spoken of by the worker: %s', async (policy, times) => {
+  const redis = await startRedis({ args: ['--maxmemory-policy', policy] })
+  onTestFinished(redis.stop)
+  // Which is said once a process.
+  const app = await startProcess({
+    role: 'worker',
+    framework: 'fastify',
+    name: freshName(),
+    redisPath: inject('redisSocket'),
+    queuePath: redis.socketPath,
+    renderMs: 0,
+    warnings: true,
+  })
+  // It has been to Redis by both of its connections.
+  await soon(async () => expect((await redisKeys(redis.socketPath)).join()).toContain(':stalled-check'))
+  if (times === 1) await soon(() => expect(app.stderr()).toContain('CACHEBACK_QUEUE_EVICTION'))
+  const { stderr } = await app.end()
+  expect(stderr.match(/CACHEBACK_QUEUE_EVICTION/g) ?? []).toHaveLength(times)
+  // BullMQ's own would ask for what a cache cannot have.
+  expect(stderr).not.toContain('IMPORTANT')
+})
+
+test('WORKER-45 warming renders what is named, so many at once, and says what is not stored', async () => {
+  let running = 0
+  let most = 0
+  const site = await startSite('site', {
+    clock: new Clock(),
+    name: freshName(),
+    queuePath: null,
+    answer: async ({ path, headers }) => {
+      running += 1
+      most = Math.max(most, running)
+      await Promise.resolve()
+      running -= 1
+      if (path === '/broken') return text('broken', {}, 500)
+      return text(`${path} ${String(headers['accept-language'])}`, { Vary: 'Accept-Language' })
+    },
+  })
+  const urls = Array.from({ length: 10 }, (_, i) => `http://example.test/page-${i}`)
+  const german = { url: 'http://example.test/german', headers: { 'Accept-Language': 'de' } }
+  const dones: number[] = []
+  const { stored, failed } = await site.cache.warm([...urls, german, 'http://example.test/broken'], {
+    concurrency: 2,
+    onProgress: ({ done }) => dones.push(done),
+  })
+  expect(stored).toBe(11)
+  expect(failed).toEqual([{ item: 'http://example.test/broken', error: undefined }])
+  expect(dones).toEqual(Array.from({ length: 12 }, (_, i) => i + 1))
+  expect(most).toBeLessThanOrEqual(2)
+  expect((await site.visit('/page-3')).cacheStatus).toContain('hit')
+  const visit = await site.visit('/german', { 'Accept-Language': 'de' })
+  expect(visit.cacheStatus).toContain('hit')
+  expect(visit.text).toBe('/german de')
 })

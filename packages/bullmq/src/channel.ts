@@ -82,12 +82,11 @@ export class BullmqChannel implements JobChannel {
     const now = performance.now()
     if (now - this.#countedAt < COUNT_EVERY_MS) return
     this.#countedAt = now
-    this.#queue.getJobCountByTypes('wait', 'delayed').then(
-      (count) => {
-        this.#waiting = count
-      },
-      () => undefined,
-    )
+    void this.#count().catch(() => undefined)
+  }
+
+  async #count(): Promise<void> {
+    this.#waiting = await this.#queue.getJobCountByTypes('wait', 'delayed')
   }
 
   async close(): Promise<void> {

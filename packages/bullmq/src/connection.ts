@@ -57,6 +57,12 @@ export class Link {
     return this.#client.isReady
   }
 
+  /** What Redis does when its memory is full, if it says so. */
+  async evictionPolicy(): Promise<string | undefined> {
+    const memory = await this.#client.info('memory')
+    return /^maxmemory_policy:(\S+)/m.exec(memory)?.[1]
+  }
+
   /** Ends them now, whatever they wait for, and says so to those who wait for them. */
   end(): void {
     for (const adapter of this.#adapters) adapter.disconnect()

@@ -1,4 +1,5 @@
 import type { JobWorkOptions, JobWorker } from '@cacheback/core'
+import { queueEvictionMessage, warnOnce } from '@cacheback/core/adapter'
 import { Worker } from 'bullmq'
 
 import type { ChannelOptions } from './channel.ts'
@@ -36,11 +37,18 @@ export class BullmqWorker implements JobWorker {
       skipVersionCheck: true,
     })
     this.#worker.on('error', tell)
+    this.#worker.once('ready', () => void this.#checkEviction().catch(() => undefined))
   }
 
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  /** BullMQ asks for noeviction, which no cache can live with; what may evict jobs is another matter. */
+  async #checkEviction(): Promise<void> {
+    const policy = await this.#link.evictionPolicy()
+    if (policy?.startsWith('allkeys-') === true) warnOnce('CACHEBACK_QUEUE_EVICTION', queueEvictionMessage(policy))
   }
 
   async #close(): Promise<void> {

@@ -134,11 +134,13 @@ export class Background {
     return true
   }
 
-  /** Renders a key now, for an application that asks. Resolves with whether it was stored. */
+  /** Renders a key now, for an application that asks. Resolves with whether it was stored, when the store has it too. */
   async renderNow(plan: RenderPlan, request: RenderRequest): Promise<boolean> {
     const signal = AbortSignal.timeout(this.#services.settings.refresh.timeoutMs)
     const { result } = await this.renderDetached(plan, request, this.attached, BY_ITSELF, signal)
-    return result?.kind === 'stored'
+    if (result?.kind !== 'stored') return false
+    await result.written
+    return true
   }
 
   /** Sends a request through the whole app, in nobody's async context. Resolves when its response has closed. */
