@@ -96,7 +96,8 @@ test('WORKER-31 a job whose key is another than its request has is rendered for 
     { ...GOOD, full: 'http:12:example.test6:/other0:' },
     { removeOnComplete: true, removeOnFail: true },
   )
-  await soon(() => expect(worker.count('refresh-failed', 'key-changed')).toBe(1))
+  await soon(() => expect(worker.count('refresh-dropped', 'job-key')).toBe(1))
+  expect(worker.count('refresh-failed')).toBe(0)
   expect(await worker.cache.inspect('http://example.test/page')).toBeUndefined()
   expect(await worker.cache.inspect('http://example.test/other')).toBeUndefined()
 })

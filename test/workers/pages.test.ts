@@ -1,11 +1,14 @@
+import { text as textOf } from 'node:stream/consumers'
 import { Queue } from 'bullmq'
 import { createClient } from '@redis/client'
 import { expect, inject, onTestFinished, test, vi } from 'vitest'
+import type { Exchange } from '../support/app.ts'
 import { Clock } from '../support/clock.ts'
 import { expressFramework } from '../support/express.ts'
 import { fastify } from '../support/fastify.ts'
 import { koa } from '../support/koa.ts'
 import { type Reply, text } from '../support/reply.ts'
+import { FakeStore } from '../support/stores.ts'
 import { redisCommand, redisKeys } from '../faults/redis-command.ts'
 import { type Site, type SiteOptions, freshName, startSite } from './site.ts'
 
@@ -25,6 +28,8 @@ async function startPair(options: Partial<SiteOptions> = {}): Promise<Pair> {
 }
 
 const told = ({ n, path }: { n: number; path: string }): Reply => text(`${path} ${n}`)
+
+const echoed = async ({ req }: Exchange): Promise<Reply> => text(await textOf(req))
 
 const soon = (holds: () => unknown): Promise<unknown> => vi.waitFor(holds, { timeout: 10_000, interval: 20 })
 
@@ -302,4 +307,69 @@ test('WORKER-13 jobs of one version are not taken by workers of another', async 
   })
   expect(await queue.getJobCountByTypes('wait')).toBe(1)
   expect(old.events).toEqual([])
+})
+
+test('WORKER-14 parameters that a page has said do not matter', async () => {
+  const { web, worker, clock } = await startPair({
+    options: { noVarySearch: true },
+    answer: ({ n, url }) => text(`${url} ${n}`, { 'No-Vary-Search': 'params=("utm")' }),
+  })
+  worker.cache.work()
+  await web.visit('/page?utm=1')
+  await web.cache.idle()
+  expect((await web.visit('/page?utm=2')).cacheStatus).toContain('hit')
+  clock.advance(11)
+  expect((await web.visit('/page?utm=3')).text).toBe('/page?utm=1 1')
+  await soon(async () => expect((await web.visit('/page?utm=3')).warning).toBeUndefined())
+  expect(worker.renders).toHaveLength(1)
+  expect(web.renders).toHaveLength(1)
+})
+
+test('WORKER-15 a QUERY is asked again with its content, also where only its route caches it', async () => {
+  const routes = { '/search': { methods: ['QUERY'], cacheback: { queryMethod: true }, answer: echoed } }
+  const { web, worker, clock } = await startPair({ framework: expressFramework, routes })
+  worker.cache.work()
+  const ask = () =>
+    web.client.visit('QUERY /search', { 'Content-Type': 'application/json' }, { body: '{"q":"tui"}' }).done
+  const first = await ask()
+  expect(first.cacheStatus).toContain('stored')
+  await web.cache.idle()
+  clock.advance(11)
+  expect((await ask()).text).toBe(first.text)
+  await soon(async () => expect((await ask()).cacheStatus).toMatch(/hit; ttl=\d/))
+  expect((await ask()).text).toBe('{"q":"tui"}')
+  // The first was to find out the rules of its route.
+  expect(worker.renders).toHaveLength(2)
+  expect(web.renders).toHaveLength(1)
+})
+
+test('WORKER-16 what a worker could not write is rendered again', async () => {
+  const store = new FakeStore()
+  let refusals = 0
+  const refusing = {
+    get: (key: string) => store.get(key),
+    delete: (key: string) => store.delete(key),
+    set: (key: string, frame: Uint8Array, ttlMs: number) =>
+      refusals++ === 0 ? Promise.reject(new Error('full')) : store.set(key, frame, ttlMs),
+  }
+  const shared = { clock: new Clock(), name: freshName() }
+  const web = await startSite('web', { ...shared, options: { store } })
+  const worker = await startSite('worker', { ...shared, options: { store: refusing } })
+  worker.cache.work()
+  await web.visit('/page')
+  await web.cache.idle()
+  shared.clock.advance(11)
+  await web.visit('/page')
+  await soon(async () => expect((await web.visit('/page')).text).toBe('worker 2'))
+})
+
+test('WORKER-17 a page is refreshed ahead of its time by the worker as well', async () => {
+  const { web, worker, clock } = await startPair({ options: { refreshAhead: 0.5 } })
+  worker.cache.work()
+  await web.visit('/page')
+  await web.cache.idle()
+  clock.advance(6)
+  expect((await web.visit('/page')).warning).toBeUndefined()
+  await soon(async () => expect((await web.visit('/page')).text).toBe('worker 1'))
+  expect(web.renders).toHaveLength(1)
 })

@@ -14,6 +14,7 @@ import type { Passage } from './passage.ts'
 import { responseJob } from './response-job.ts'
 import { isFailure } from '../policy/storable.ts'
 import { carriedOf, namesOf } from '../policy/vary.ts'
+import type { Route } from './routes.ts'
 import type { Services } from './services.ts'
 import { type RenderPlan, Ticket } from './ticket.ts'
 
@@ -24,14 +25,18 @@ export interface DetachedOutcome {
   readonly isWhole: boolean
   /** Whether the request came as far as the cache. */
   readonly reached: boolean
+  /** By whose rules the app has answered. */
+  readonly entered: Route | undefined
 }
 
 /** What became of a refresh. */
 export interface Refreshed {
   /** Why it has failed, if it has. */
   readonly failure: string | undefined
-  /** Settles when what it has brought is in the store. */
-  readonly written: Promise<void> | undefined
+  /** What it has brought. */
+  readonly stored: StoredResponse | undefined
+  /** By whose rules the app has answered. */
+  readonly entered: Route | undefined
 }
 
 /** What may be seen of a detached render from outside. */
@@ -127,7 +132,8 @@ export class Background {
   async #seek({ key, rules }: RenderPlan, request: RenderRequest, response: StoredResponse): Promise<boolean> {
     const { library } = this.#services
     await library.catchingUp
-    const found = await library.read(key, headOf(request), rules.precompress)
+    const place = rules.noVarySearch ? library.equivalent(key) : key
+    const found = await library.read(place, headOf(request), rules.precompress)
     if (found !== undefined) return found.parts.receivedAt > response.parts.receivedAt
     if (await library.isStored(response)) return false
     library.memory.remove(response)
@@ -136,11 +142,19 @@ export class Background {
 
   /** Renders a key now, for an application that asks. Resolves with whether it was stored, when the store has it too. */
   async renderNow(plan: RenderPlan, request: RenderRequest): Promise<boolean> {
-    const signal = AbortSignal.timeout(this.#services.settings.refresh.timeoutMs)
-    const { result } = await this.renderDetached(plan, request, this.attached, BY_ITSELF, signal)
+    const { result } = await this.renderByItself(
+      plan,
+      request,
+      AbortSignal.timeout(this.#services.settings.refresh.timeoutMs),
+    )
     if (result?.kind !== 'stored') return false
     await result.written
     return true
+  }
+
+  /** Renders for nobody, through the server that was named. Throws CACHEBACK_NO_RENDERER. */
+  async renderByItself(plan: RenderPlan, request: RenderRequest, signal: AbortSignal): Promise<DetachedOutcome> {
+    return this.renderDetached(plan, request, this.attached, BY_ITSELF, signal)
   }
 
   /** Sends a request through the whole app, in nobody's async context. Resolves when its response has closed. */
@@ -154,7 +168,7 @@ export class Background {
   ): Promise<DetachedOutcome> {
     const ticket = new Ticket(this.#services, plan, request, listener, seen.onReached)
     const isWhole = await this.#runClean(() => this.#renderer.render(target, request, ticket, signal, seen.onResponse))
-    return { result: ticket.result, isWhole, reached: ticket.reached }
+    return { result: ticket.result, isWhole, reached: ticket.reached, entered: ticket.entered }
   }
 
   async idle(): Promise<void> {
@@ -197,9 +211,7 @@ export class Background {
     response: StoredResponse | undefined,
     signal: AbortSignal,
   ): Promise<Refreshed> {
-    const { library, flights, routes, settings } = this.#services
-    const { host, path } = plan.key
-    const recorded = routes.recorded(host, path)
+    const { library, flights, settings } = this.#services
     const flightKey = library.flightKey(plan.key.full, headOf(request))
     // Whoever comes when it may no longer be served stale waits for this render instead of making another.
     const isUnderWay = flights.get(flightKey)?.hasLanded === false
@@ -207,15 +219,15 @@ export class Background {
     const startedAt = settings.monotonicNow()
     const outcome = await this.renderDetached(plan, request, target, BY_ITSELF, signal)
     const durationMs = settings.monotonicNow() - startedAt
-    const { result } = outcome
+    const { result, entered } = outcome
     // It went by other rules than those that this path turns out to have: that says nothing of what is stored.
-    const isMistaken = result?.kind !== 'stored' && routes.recorded(host, path) !== recorded
+    const isMistaken = result?.kind !== 'stored' && entered !== undefined && entered !== plan.route
     const failure = this.#isClosed
       ? 'closed'
       : isMistaken
         ? 'layers'
         : this.#conclude(plan, response, outcome, durationMs)
-    const refreshed = { failure, written: result?.kind === 'stored' ? result.written : undefined }
+    const refreshed = { failure, entered, stored: result?.kind === 'stored' ? result.response : undefined }
     if (flight === undefined) return refreshed
     if (result?.kind === 'stored') {
       flights.land(flightKey, flight, { kind: 'stored', response: result.response }, library.visible(result.written))

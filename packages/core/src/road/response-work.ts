@@ -1,6 +1,7 @@
-import type { StoredResponse } from '../engine/stored-response.ts'
-import { renderRequest } from '../node/render-request.ts'
+import { recordsOf } from '../engine/records.ts'
+import { type RenderedFor, renderRequest } from '../node/render-request.ts'
 import { bypassReason } from '../policy/eligible.ts'
+import type { RequestHead } from '../policy/fields.ts'
 import { type RequestKey, keyOf } from '../policy/key.ts'
 import { carriedOf } from '../policy/vary.ts'
 import type { Rules } from '../settings.ts'
@@ -19,6 +20,8 @@ const MAX_ROUNDS = 3
 export class ResponseWork {
   readonly #services: Services
   readonly #background: Background
+  /** The routes of a path's QUERY, which are not those of its GET. */
+  readonly #queries = recordsOf<Route>()
 
   constructor(services: Services, background: Background) {
     this.#services = services
@@ -32,70 +35,104 @@ export class ResponseWork {
       this.#refuse('job-form')
       return
     }
-    const { library, routes } = this.#services
-    await library.catchUpTo(job.epoch)
-    const [host, path] = [job.head.headers.host ?? '', job.head.target.split('?', 1)[0]!]
+    await this.#services.library.catchUpTo(job.epoch)
+    let route = this.#learnt(job)
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const recorded = routes.recorded(host, path)
-      const reason = await this.#refresh(job, recorded ?? routes.base, recorded !== undefined, signal)
-      if (reason === undefined) return
+      const { failure, entered = route } = await this.#refresh(job, route, round > 0, signal)
+      if (failure === undefined) return
+      if (entered === route) throw new Error(failure)
       // The render has found out by which rules this path really goes.
-      if (routes.recorded(host, path) === recorded) throw new Error(reason)
+      route = entered
+      this.#learn(job, route)
     }
     throw new Error('layers')
   }
 
-  /** Resolves with why it has failed, if it has. */
-  async #refresh(job: ResponseJob, route: Route, isKnown: boolean, signal: AbortSignal): Promise<string | undefined> {
+  async #refresh(job: ResponseJob, route: Route, isSure: boolean, signal: AbortSignal): Promise<Ended> {
     const { library, settings, journal } = this.#services
     const { rules } = route
-    const reason = rules === false ? 'opted-out' : refusal(job, rules)
-    if (rules === false || reason !== undefined) return this.#refuse(`job-${reason}`)
+    if (rules === false) return this.#refuse('job-opted-out')
     const key = keyOf(job.head, rules)
-    if (isKnown && key.full !== job.full) return this.#refuse('job-key')
+    const reason = refusal(job, rules, key)
+    // A route's own rules may key what the cache's do not, and cache a method that they do not.
+    const isForLearning = !isSure && (reason === 'key' || reason === 'method')
+    const entered = isForLearning ? await this.#enteredBy(job, key, route, rules, signal) : undefined
+    if (entered !== undefined && entered !== route) return { failure: 'layers', entered }
+    if (reason !== undefined) return this.#refuse(`job-${reason}`)
     const stored = await library.read(key, job.head, rules.precompress)
-    const plan = planOf(key, job, route, rules, stored)
+    const plan = { key, route, rules, authorized: false, isRefresh: true, carried: job.carried, validated: stored }
     const isNewer = stored !== undefined && stored.parts.receivedAt > job.receivedAt
     if (isNewer && stored.decide(plan, settings.now()) === 'fresh') {
       journal.note('refresh-dropped', () => ({ ...library.describe(stored), reason: 'already-fresh' }))
-      return undefined
+      return DONE
     }
-    const source = { head: job.head, remoteAddress: job.peer }
-    const request = renderRequest(key, carriedOf(job.carried, job.head), source, stored?.validators)
-    const within = AbortSignal.any([signal, AbortSignal.timeout(settings.refresh.timeoutMs)])
+    const request = renderRequest(key, carriedOf(job.carried, job.head), sourceOf(job), stored?.validators)
     const { attached } = this.#background
-    const { failure, written } = await this.#background.refreshNow(plan, request, attached, stored, within)
-    await written
-    return failure
+    const refreshed = await this.#background.refreshNow(plan, request, attached, stored, this.#within(signal))
+    if (refreshed.stored === undefined) return refreshed
+    // What is not in the store has been rendered for nobody.
+    await refreshed.stored.written
+    return refreshed.stored.isInStore ? DONE : { failure: 'not-written' }
   }
 
-  #refuse(reason: string): undefined {
+  /** By whose rules the app answers this request. What it answers has no key, so that it is not stored. */
+  async #enteredBy(
+    job: ResponseJob,
+    key: RequestKey,
+    route: Route,
+    rules: Rules,
+    signal: AbortSignal,
+  ): Promise<Route | undefined> {
+    const plan = { key: { ...key, full: '' }, route, rules, authorized: false }
+    const request = renderRequest(key, [], sourceOf(job))
+    const { entered } = await this.#background.renderByItself(plan, request, this.#within(signal))
+    return entered
+  }
+
+  /** By whose rules this path was answered when it was last seen. */
+  #learnt({ head }: ResponseJob): Route {
+    const { routes } = this.#services
+    const known =
+      head.method === 'GET' ? routes.recorded(...placeOf(head)) : this.#queries.get(placeOf(head).join('\n'))
+    return known ?? routes.base
+  }
+
+  #learn({ head }: ResponseJob, route: Route): void {
+    if (head.method === 'GET') this.#services.routes.record(...placeOf(head), route)
+    else this.#queries.set(placeOf(head).join('\n'), route)
+  }
+
+  #within(signal: AbortSignal): AbortSignal {
+    return AbortSignal.any([signal, AbortSignal.timeout(this.#services.settings.refresh.timeoutMs)])
+  }
+
+  #refuse(reason: string): Ended {
     this.#services.journal.note('refresh-dropped', () => ({ key: '', route: undefined, reason }))
+    return DONE
   }
 }
 
-/** With the key that the sender has: a render by other rules than his is stored for nobody. */
-const planOf = (
-  key: RequestKey,
-  job: ResponseJob,
-  route: Route,
-  rules: Rules,
-  validated: StoredResponse | undefined,
-) => ({
-  key: { ...key, full: job.full },
-  route,
-  rules,
-  authorized: false,
-  isRefresh: true,
-  carried: job.carried,
-  validated,
-})
+/** Without a failure there is nothing more to do. `entered`: by whose rules the app has answered. */
+interface Ended {
+  readonly failure: string | undefined
+  readonly entered?: Route | undefined
+}
+
+const DONE: Ended = { failure: undefined }
+
+const placeOf = ({ headers, target }: RequestHead): [host: string, path: string] => [
+  headers.host ?? '',
+  target.split('?', 1)[0]!,
+]
+
+const sourceOf = ({ head, peer }: ResponseJob): RenderedFor => ({ head, remoteAddress: peer })
 
 /** What no visitor could have been answered from the cache for, no worker renders for it. */
-function refusal({ head, carried }: ResponseJob, rules: Rules): string | undefined {
+function refusal({ head, carried, full }: ResponseJob, rules: Rules, key: RequestKey): string | undefined {
   const reason = bypassReason(head, rules)
   if (reason !== undefined) return reason
   if (head.headers.authorization !== undefined) return 'credential'
   const personal = ['cookie', 'authorization', ...rules.credentials]
-  return carried.some((name) => personal.includes(name.toLowerCase())) ? 'credential' : undefined
+  if (carried.some((name) => personal.includes(name.toLowerCase()))) return 'credential'
+  return key.full === full ? undefined : 'key'
 }
