@@ -114,3 +114,35 @@ test.each(['gone', 'hung'] as const)(
     expect(performance.now() - startedAt).toBeLessThan(3000)
   },
 )
+
+test('WORKER-24 while the store is away no worker is asked: nobody would see what it renders', async () => {
+  const [clock, redis, name] = [new Clock(), await startRedis(), freshName()]
+  const shared = { clock, name, storePath: redis.socketPath }
+  const web = await startSite('web', shared)
+  const worker = await startSite('worker', shared)
+  worker.cache.work()
+  await makeStale(web, clock, 1)
+  await redis.kill()
+  // Reads find out.
+  for (let i = 0; i < 3; i++) await web.visit(`/unknown-${i}`)
+  expect(web.cache.stats().breaker).toBe('open')
+  expect(await quickly(web, '/page-0')).toBe('web 1')
+  await web.cache.idle()
+  expect(await quickly(web, '/page-0')).toBe('web 2')
+  // A page that the store has never had: nor is it sent when the store is back.
+  const again = await startRedis({ socketPath: redis.socketPath })
+  onTestFinished(again.stop)
+  await soon(async () => {
+    await web.visit(`/probe-${Math.random()}`)
+    expect(web.cache.stats().breaker).toBe('closed')
+  })
+  clock.advance(11)
+  expect(await quickly(web, '/page-0')).toBe('web 2')
+  await web.cache.idle()
+  expect(await quickly(web, '/page-0')).toBe('web 3')
+  expect(web.count('refresh-sent')).toBe(0)
+  // Now it has.
+  clock.advance(11)
+  expect(await quickly(web, '/page-0')).toBe('web 3')
+  await soon(async () => expect(await quickly(web, '/page-0')).toBe('worker 1'))
+})

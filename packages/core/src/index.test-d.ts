@@ -4,16 +4,19 @@ import { Keyv } from 'keyv'
 import { describe, expectTypeOf, test } from 'vitest'
 import {
   type CacheEvent,
+  type CacheWorker,
   type Cacheback,
   type CachebackOptions,
   CachebackError,
   type ErrorCode,
   type EventName,
   type Inspection,
+  type JobQueue,
   type RouteOptions,
   type Selector,
   type Stats,
   type Store,
+  type WarmResult,
   createCacheback,
 } from './index.ts'
 
@@ -159,4 +162,30 @@ test('an error has a code of a list', () => {
   expectTypeOf<CachebackError>().toExtend<Error>()
   expectTypeOf<CachebackError['code']>().toEqualTypeOf<ErrorCode>()
   expectTypeOf<'CACHEBACK_UNKNOWN_OPTION'>().toExtend<ErrorCode>()
+})
+
+test('a queue is an object that opens channels; a cache works, and is warmed', async () => {
+  const queue: JobQueue = {
+    open: () => ({
+      add: async () => undefined,
+      work: () => ({ close: async () => undefined }),
+      schedule: async () => undefined,
+      close: async () => undefined,
+    }),
+  }
+  const working = createCacheback({ refresh: { queue, lostAfterMs: 1000 } })
+  expectTypeOf(
+    working.work({ queue, concurrency: 2, schedule: [{ url: 'http://a/', every: 300 }] }),
+  ).toEqualTypeOf<CacheWorker>()
+  working.work()
+  // @ts-expect-error: a connection is no queue
+  createCacheback({ refresh: { queue: 'redis://localhost' } })
+  // @ts-expect-error: seconds
+  working.work({ schedule: [{ url: 'http://a/', every: '5m' }] })
+  const calls = [async () => 1, async () => 'x']
+  expectTypeOf(
+    await working.warm(['http://a/', { url: 'http://a/', headers: { accept: 'x' } }, ...calls]),
+  ).toEqualTypeOf<WarmResult>()
+  // @ts-expect-error: what is to be warmed?
+  await working.warm([1])
 })

@@ -115,7 +115,8 @@ export class Background {
       )
       if (!isQueued) journal.note('refresh-dropped', () => ({ ...library.describe(response), reason: 'queue-full' }))
     }
-    if (dispatch === undefined) {
+    // What a worker renders comes back through the store, or not at all.
+    if (dispatch === undefined || !response.isInStore || library.breakerState !== 'closed') {
       refreshHere()
       return
     }
