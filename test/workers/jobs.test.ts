@@ -1,6 +1,7 @@
 import { createClient } from '@redis/client'
 import { Queue } from 'bullmq'
 import { expect, inject, onTestFinished, test, vi } from 'vitest'
+import { redisCommand } from '../faults/redis-command.ts'
 import { Clock } from '../support/clock.ts'
 import { freshName, startSite } from './site.ts'
 
@@ -113,4 +114,15 @@ test('WORKER-32 what is in a job beside the key does not reach the app', async (
   const [seen] = worker.renders
   expect(Object.keys(seen!.headers).toSorted()).toEqual(['accept', 'connection', 'host', 'user-agent'])
   expect(seen!.remoteAddress).toBe('192.0.2.1')
+})
+
+test('WORKER-33 a job that is not even JSON holds nobody up', async () => {
+  const [clock, name] = [new Clock(), freshName()]
+  const worker = await startSite('worker', { clock, name })
+  const queue = await openQueue(name)
+  const broken = await queue.add('response', GOOD, { removeOnComplete: true })
+  await redisCommand(inject('redisSocket'), ['HSET', `bull:${name}:${broken.id!}`, 'data', '{'])
+  worker.cache.work({ concurrency: 1 })
+  await queue.add('response', GOOD, { removeOnComplete: true })
+  await soon(() => expect(worker.count('refresh')).toBe(1))
 })

@@ -128,7 +128,7 @@ export class ResponseCache implements Cacheback {
   async #performUrl(payload: unknown): Promise<void> {
     const job = readUrlJob(payload)
     try {
-      if (job === undefined || this.#isPersonal(job)) throw invalidUrl(payload)
+      if (job === undefined || this.#wouldBypass(job)) throw invalidUrl(payload)
       await this.refresh(job.url, job.headers)
     } catch (error) {
       if (!(error instanceof CachebackError) || error.code !== 'CACHEBACK_INVALID_URL') throw error
@@ -137,7 +137,7 @@ export class ResponseCache implements Cacheback {
   }
 
   /** Whether it is a request that no visitor would have been answered from the cache for. */
-  #isPersonal({ url, headers }: UrlJob): boolean {
+  #wouldBypass({ url, headers }: UrlJob): boolean {
     const { rules } = this.#routeOf(url)
     const head = headOfUrl(url, headers)
     return head.headers.authorization !== undefined || (rules !== false && bypassReason(head, rules) !== undefined)

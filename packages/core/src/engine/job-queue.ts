@@ -15,7 +15,7 @@ export interface JobQueue {
 export interface JobChannel {
   /**
    * Hands a job over, once: a job whose id waits or runs already counts as handed over. Rejects where it could not be,
-   * at once where that is known at once; what has been rejected is not handed over later.
+   * at once where that is known at once: it is then done in this process. Waits for no connection, and keeps nothing back.
    */
   add(job: RefreshJob): Promise<void>
   /** Takes jobs. `perform` rejects for a job that is to be tried again after a while. */

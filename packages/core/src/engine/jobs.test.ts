@@ -12,7 +12,7 @@ const { signal } = new AbortController()
 function makeQueue(closing: Promise<void> = Promise.resolve()) {
   const opened: string[] = []
   const performs: Perform[] = []
-  let tellError: (error: unknown) => void = () => undefined
+  const listeners: ((error: unknown) => void)[] = []
   const channel: JobChannel = {
     add: async () => undefined,
     work: (perform) => {
@@ -25,7 +25,7 @@ function makeQueue(closing: Promise<void> = Promise.resolve()) {
   const queue: JobQueue = {
     open: (name, onError) => {
       opened.push(name)
-      tellError = onError
+      listeners.push(onError)
       return channel
     },
   }
@@ -33,7 +33,7 @@ function makeQueue(closing: Promise<void> = Promise.resolve()) {
     queue,
     opened,
     perform: (job: unknown) => performs[0]!(job, signal),
-    fail: () => tellError(new Error('away')),
+    fail: () => listeners.forEach((tell) => tell(new Error('away'))),
   }
 }
 

@@ -20,7 +20,7 @@ const MAX_ROUNDS = 3
 export class ResponseWork {
   readonly #services: Services
   readonly #background: Background
-  /** The routes of a path's QUERY, which are not those of its GET. */
+  /** The routes of a path's QUERY, which are not those of its GET: these are on record. */
   readonly #queries = recordsOf<Route>()
 
   constructor(services: Services, background: Background) {
@@ -35,15 +35,17 @@ export class ResponseWork {
       this.#refuse('job-form')
       return
     }
-    await this.#services.library.catchUpTo(job.epoch)
+    const { library, routes } = this.#services
+    const { base } = routes
+    await library.catchUpTo(job.epoch)
     let route = this.#learnt(job)
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const { failure, entered = route } = await this.#refresh(job, route, round > 0, signal)
+      const { failure, entered = route } = await this.#refresh(job, route, round > 0 || route !== base, signal)
       if (failure === undefined) return
       if (entered === route) throw new Error(failure)
       // The render has found out by which rules this path really goes.
       route = entered
-      this.#learn(job, route)
+      if (job.head.method !== 'GET') this.#queries.set(placeOf(job.head).join('\n'), route)
     }
     throw new Error('layers')
   }
@@ -95,11 +97,6 @@ export class ResponseWork {
     const known =
       head.method === 'GET' ? routes.recorded(...placeOf(head)) : this.#queries.get(placeOf(head).join('\n'))
     return known ?? routes.base
-  }
-
-  #learn({ head }: ResponseJob, route: Route): void {
-    if (head.method === 'GET') this.#services.routes.record(...placeOf(head), route)
-    else this.#queries.set(placeOf(head).join('\n'), route)
   }
 
   #within(signal: AbortSignal): AbortSignal {
