@@ -1,11 +1,9 @@
 import { createClient } from '@redis/client'
 import { Queue } from 'bullmq'
-import { expect, inject, onTestFinished, test, vi } from 'vitest'
+import { expect, inject, onTestFinished, test } from 'vitest'
 import { redisCommand } from '../faults/redis-command.ts'
 import { Clock } from '../support/clock.ts'
-import { freshName, startSite } from './site.ts'
-
-const soon = (holds: () => unknown): Promise<unknown> => vi.waitFor(holds, { timeout: 10_000, interval: 20 })
+import { freshName, soon, startSite } from './site.ts'
 
 /** Somebody who can write to the queue. */
 async function openQueue(name: string): Promise<Queue> {

@@ -1,9 +1,7 @@
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { Clock } from '../support/clock.ts'
 import { type RedisServer, startRedis } from '../support/redis.ts'
-import { type Site, freshName, startSite } from './site.ts'
-
-const soon = (holds: () => unknown): Promise<unknown> => vi.waitFor(holds, { timeout: 15_000, interval: 50 })
+import { type Site, freshName, soon, startSite } from './site.ts'
 
 async function ownRedis(): Promise<RedisServer> {
   const redis = await startRedis()

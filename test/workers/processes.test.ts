@@ -1,10 +1,8 @@
-import { expect, inject, onTestFinished, test, vi } from 'vitest'
+import { expect, inject, onTestFinished, test } from 'vitest'
 import { redisCommand, redisKeys } from '../faults/redis-command.ts'
 import { startRedis } from '../support/redis.ts'
 import { type AppProcess, type ProcessOptions, startProcess } from './process.ts'
-import { freshName } from './site.ts'
-
-const soon = (holds: () => unknown, timeout = 10_000): Promise<unknown> => vi.waitFor(holds, { timeout, interval: 50 })
+import { freshName, soon } from './site.ts'
 
 const optionsOf = (more: Partial<ProcessOptions> = {}): Omit<ProcessOptions, 'role'> => ({
   framework: 'fastify',

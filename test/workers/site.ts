@@ -8,10 +8,10 @@ import {
   createCacheback,
 } from '@cacheback/core'
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { inject, onTestFinished } from 'vitest'
+import { inject, onTestFinished, vi } from 'vitest'
 import type { Exchange, Framework, Native, Route } from '../support/app.ts'
 import { type Client, type Got, makeClient } from '../support/client.ts'
-import type { Clock } from '../support/clock.ts'
+import { Clock } from '../support/clock.ts'
 import { fastify } from '../support/fastify.ts'
 import type { Fields, Reply } from '../support/reply.ts'
 import { redisKeyv } from '../support/stores.ts'
@@ -112,3 +112,20 @@ let names = 0
 
 /** A name that no other test has: keys and queues of its own. */
 export const freshName = (): string => `t${process.pid}-${names++}`
+
+export interface Pair {
+  readonly web: Site
+  readonly worker: Site
+  readonly clock: Clock
+  readonly name: string
+}
+
+/** A web process and a worker, which does not work yet. */
+export async function startPair(options: Partial<SiteOptions> = {}): Promise<Pair> {
+  const shared = { clock: new Clock(), name: freshName(), ...options }
+  return { web: await startSite('web', shared), worker: await startSite('worker', shared), ...shared }
+}
+
+/** Waits for what another process does. */
+export const soon = (holds: () => unknown, timeout = 10_000): Promise<unknown> =>
+  vi.waitFor(holds, { timeout, interval: 20 })

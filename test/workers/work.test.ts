@@ -2,7 +2,7 @@ import type { ScheduledRefresh } from '@cacheback/core'
 import { createCacheback } from '@cacheback/core'
 import { createClient } from '@redis/client'
 import { Queue } from 'bullmq'
-import { expect, inject, onTestFinished, test, vi } from 'vitest'
+import { expect, inject, onTestFinished, test } from 'vitest'
 import { Clock } from '../support/clock.ts'
 import { redisKeys } from '../faults/redis-command.ts'
 import { makeGate } from '../support/gate.ts'
@@ -10,7 +10,7 @@ import { startRedis } from '../support/redis.ts'
 import { text } from '../support/reply.ts'
 import { FakeStore } from '../support/stores.ts'
 import { startProcess } from './process.ts'
-import { freshName, queueAt, startSite } from './site.ts'
+import { freshName, soon, queueAt, startSite } from './site.ts'
 
 const server = (): void => undefined
 
@@ -23,8 +23,6 @@ const codeOf = (act: () => unknown): unknown => {
 }
 
 const warningsIn = (stderr: string): string[] => stderr.match(/CACHEBACK_QUEUE_EVICTION/g) ?? []
-
-const soon = (holds: () => unknown): Promise<unknown> => vi.waitFor(holds, { timeout: 10_000, interval: 20 })
 
 async function schedulersOf(name: string): Promise<number> {
   const client = createClient({ socket: { path: inject('redisSocket'), tls: false } })
