@@ -3,8 +3,15 @@ import { expect, inject, test } from 'vitest'
 import { redisCommand, redisKeys } from '../faults/redis-command.ts'
 import type { Exchange } from '../support/app.ts'
 import { expressFramework } from '../support/express.ts'
-import { type Reply, text } from '../support/reply.ts'
+import { fastify } from '../support/fastify.ts'
+import { koa } from '../support/koa.ts'
+import { type Reply, empty, text } from '../support/reply.ts'
 import { soon, startPair } from './site.ts'
+
+const FRAMEWORKS = [fastify, expressFramework, koa]
+
+const validated = ({ headers }: Exchange): Reply =>
+  headers['if-none-match'] === '"1"' ? empty(304, { ETag: '"1"' }) : text('page', { ETag: '"1"' })
 
 const echoed = async ({ req }: Exchange): Promise<Reply> => text(await textOf(req))
 
@@ -119,3 +126,24 @@ test('WORKER-15 a QUERY is asked again with its content, also where only its rou
   expect(worker.renders).toHaveLength(2)
   expect(web.renders).toHaveLength(1)
 })
+
+test.each(FRAMEWORKS)(
+  'WORKER-18 a page that the app says to be the same is freshened, and never gone meanwhile ($name)',
+  async (framework) => {
+    const routes = { '/page': { answer: validated, cacheback: { maxAge: 5 } } }
+    const { web, worker, clock } = await startPair({ framework, routes })
+    worker.cache.work()
+    await web.visit('/page')
+    await web.cache.idle()
+    for (const asked of [[undefined, '"1"'], ['"1"']]) {
+      const before = worker.renders.length
+      clock.advance(6)
+      expect((await web.visit('/page')).cacheStatus).toMatch(/ttl=-\d/)
+      await soon(async () => expect((await web.visit('/page')).cacheStatus).toMatch(/hit; ttl=\d/))
+      // The first finds out the rules of the route, the second is by these.
+      expect(worker.renders.slice(before).map(({ headers }) => headers['if-none-match'])).toEqual(asked)
+    }
+    expect(worker.count('refresh')).toBe(2)
+    expect(web.renders).toHaveLength(1)
+  },
+)

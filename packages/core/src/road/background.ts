@@ -221,13 +221,7 @@ export class Background {
     const outcome = await this.renderDetached(plan, request, target, BY_ITSELF, signal)
     const durationMs = settings.monotonicNow() - startedAt
     const { result, entered } = outcome
-    // It went by other rules than those that this path turns out to have: that says nothing of what is stored.
-    const isMistaken = result?.kind !== 'stored' && entered !== undefined && entered !== plan.route
-    const failure = this.#isClosed
-      ? 'closed'
-      : isMistaken
-        ? 'layers'
-        : this.#conclude(plan, response, outcome, durationMs)
+    const failure = this.#isClosed ? 'closed' : this.#conclude(plan, response, outcome, durationMs)
     const refreshed = { failure, entered, stored: result?.kind === 'stored' ? result.response : undefined }
     if (flight === undefined) return refreshed
     if (result?.kind === 'stored') {

@@ -20,8 +20,8 @@ const MAX_ROUNDS = 3
 export class ResponseWork {
   readonly #services: Services
   readonly #background: Background
-  /** The routes of a path's QUERY, which are not those of its GET: these are on record. */
-  readonly #queries = recordsOf<Route>()
+  /** By whose rules a path was answered when it was last rendered here. */
+  readonly #entered = recordsOf<Route>()
 
   constructor(services: Services, background: Background) {
     this.#services = services
@@ -36,20 +36,22 @@ export class ResponseWork {
       return
     }
     const { library, routes } = this.#services
-    const { base } = routes
     await library.catchUpTo(job.epoch)
-    let route = this.#learnt(job)
+    const place = placeOf(job.head)
+    const known = this.#entered.get(place)
+    let route = known ?? routes.base
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const { failure, entered = route } = await this.#refresh(job, route, round > 0 || route !== base, signal)
+      const { failure, entered } = await this.#refresh(job, route, known !== undefined || round > 0, signal)
+      if (entered !== undefined && (failure === undefined || failure === 'layers')) this.#entered.set(place, entered)
       if (failure === undefined) return
-      if (entered === route) throw new Error(failure)
+      if (entered === undefined || entered === route) throw new Error(failure)
       // The render has found out by which rules this path really goes.
       route = entered
-      if (job.head.method !== 'GET') this.#queries.set(placeOf(job.head).join('\n'), route)
     }
     throw new Error('layers')
   }
 
+  /** `isSure`: whether these are the rules by which the path goes. */
   async #refresh(job: ResponseJob, route: Route, isSure: boolean, signal: AbortSignal): Promise<Ended> {
     const { library, settings, journal } = this.#services
     const { rules } = route
@@ -62,19 +64,21 @@ export class ResponseWork {
     if (entered !== undefined && entered !== route) return { failure: 'layers', entered }
     if (reason !== undefined) return this.#refuse(`job-${reason}`)
     const stored = await library.read(key, job.head, rules.precompress)
-    const plan = { key, route, rules, authorized: false, isRefresh: true, carried: job.carried, validated: stored }
+    // By other rules, a 304 would say nothing of what is stored.
+    const validated = isSure ? stored : undefined
+    const plan = { key, route, rules, authorized: false, isRefresh: true, carried: job.carried, validated }
     const isNewer = stored !== undefined && stored.parts.receivedAt > job.receivedAt
     if (isNewer && stored.decide(plan, settings.now()) === 'fresh') {
       journal.note('refresh-dropped', () => ({ ...library.describe(stored), reason: 'already-fresh' }))
       return DONE
     }
-    const request = renderRequest(key, carriedOf(job.carried, job.head), sourceOf(job), stored?.validators)
+    const request = renderRequest(key, carriedOf(job.carried, job.head), sourceOf(job), validated?.validators)
     const { attached } = this.#background
     const refreshed = await this.#background.refreshNow(plan, request, attached, stored, this.#within(signal))
     if (refreshed.stored === undefined) return refreshed
     // What is not in the store has been rendered for nobody.
     await refreshed.stored.written
-    return refreshed.stored.isInStore ? DONE : { failure: 'not-written' }
+    return refreshed.stored.isInStore ? refreshed : { failure: 'not-written' }
   }
 
   /** By whose rules the app answers this request. What it answers has no key, so that it is not stored. */
@@ -89,14 +93,6 @@ export class ResponseWork {
     const request = renderRequest(key, [], sourceOf(job))
     const { entered } = await this.#background.renderByItself(plan, request, this.#within(signal))
     return entered
-  }
-
-  /** By whose rules this path was answered when it was last seen. */
-  #learnt({ head }: ResponseJob): Route {
-    const { routes } = this.#services
-    const known =
-      head.method === 'GET' ? routes.recorded(...placeOf(head)) : this.#queries.get(placeOf(head).join('\n'))
-    return known ?? routes.base
   }
 
   #within(signal: AbortSignal): AbortSignal {
@@ -117,10 +113,9 @@ interface Ended {
 
 const DONE: Ended = { failure: undefined }
 
-const placeOf = ({ headers, target }: RequestHead): [host: string, path: string] => [
-  headers.host ?? '',
-  target.split('?', 1)[0]!,
-]
+/** The layers of a QUERY say nothing about those of a GET. */
+const placeOf = ({ method, headers, target }: RequestHead): string =>
+  [method, headers.host, target.split('?', 1)[0]].join('\n')
 
 const sourceOf = ({ head, peer }: ResponseJob): RenderedFor => ({ head, remoteAddress: peer })
 
