@@ -102,6 +102,19 @@ export default defineConfig({
           sequence: { groupOrder: 5 },
         },
       },
+      // Outages and workers that die, in real seconds too.
+      {
+        extends: true,
+        test: {
+          name: 'workers',
+          include: ['test/workers/**/*.test.ts'],
+          globalSetup: redis,
+          maxWorkers: 2,
+          testTimeout: 60_000,
+          hookTimeout: 30_000,
+          sequence: { groupOrder: 6 },
+        },
+      },
     ],
   },
 })

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest'
 
 const execute = promisify(execFile)
 const root = new URL('../../', import.meta.url)
-const readmes = ['', 'packages/core/', 'packages/fastify/', 'packages/express/', 'packages/koa/']
+const readmes = ['', 'packages/core/', 'packages/fastify/', 'packages/express/', 'packages/koa/', 'packages/bullmq/']
 const blocks = (await Promise.all(readmes.map(snippetsOf))).flat()
 
 test('the README has a first route for each framework', () => {

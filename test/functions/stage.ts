@@ -22,7 +22,7 @@ export interface Stage {
 
 export function makeStage(store: StoreName): Stage {
   const clock = new Clock()
-  const backing = makeBacking(store)
+  const backing = makeBacking(store, clock)
   return {
     store,
     clock,

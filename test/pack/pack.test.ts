@@ -61,8 +61,9 @@ async function install(file: string): Promise<string> {
   const versions = Object.fromEntries(await Promise.all(beside.map(async (name) => [name, await installed(name)])))
   const manifest = { private: true, type: 'module', dependencies: { ...versions, ...tarballs } }
   await writeFile(join(consumer, 'package.json'), JSON.stringify(manifest))
-  // The adapters depend on a core that the registry does not hold yet.
-  await writeFile(join(consumer, 'pnpm-workspace.yaml'), JSON.stringify({ packages: [], overrides: tarballs }))
+  // The adapters depend on a core that the registry does not hold yet; msgpackr needs no native helper.
+  const settings = { packages: [], overrides: tarballs, allowBuilds: { 'msgpackr-extract': false } }
+  await writeFile(join(consumer, 'pnpm-workspace.yaml'), JSON.stringify(settings))
   await pnpm(consumer, 'install', '--prefer-offline')
   return consumer
 }

@@ -1,5 +1,7 @@
 /** What an adapter needs to fit a framework to the cache; see docs/how-it-works.md. */
 export { cacheFrom } from './cacheback.ts'
+/** What a queue has to tell the operator; see docs/workers.md. */
+export { queueEvictionMessage, warnOnce } from './errors.ts'
 export type { Outcome, Visit } from './node/visit.ts'
 
 import type { ResponseCache } from './cacheback.ts'

@@ -1,20 +1,32 @@
 import type { RequestListener, Server } from 'node:http'
 
 import type { StoredResponse } from './engine/stored-response.ts'
-import { closed, invalidOption, invalidUrl, severalCachesMessage, warnOnce } from './errors.ts'
+import {
+  CachebackError,
+  closed,
+  invalidOption,
+  invalidUrl,
+  noQueue,
+  noSharedStore,
+  severalCachesMessage,
+  warnOnce,
+} from './errors.ts'
 import type { Cached } from './functions/function-options.ts'
 import { type AnyArgs, type AnyOptions, readFunctionRules } from './functions/function-settings.ts'
 import { faceOf } from './functions/wrap.ts'
 import { createServerFor, inFrontOf } from './node/front.ts'
 import { renderRequest } from './node/render-request.ts'
 import { type CachebackOptions } from './options.ts'
-import { readSettings } from './settings.ts'
+import { checkWarmOptions, checkWorkOptions, readSettings } from './settings.ts'
 import type { RequestHead } from './policy/fields.ts'
+import { bypassReason } from './policy/eligible.ts'
 import { keyOf } from './policy/key.ts'
 import { readSelector } from './policy/selector.ts'
+import { URL_JOB, type UrlJob, readUrlJob, urlJob } from './road/url-job.ts'
 import { Road } from './road/road.ts'
 import type { Route } from './road/routes.ts'
 import type {
+  CacheWorker,
   Cacheback,
   EventListener,
   EventName,
@@ -25,7 +37,12 @@ import type {
   Selector,
   ServerFactory,
   Stats,
+  WarmItem,
+  WarmOptions,
+  WarmResult,
+  WorkOptions,
 } from './types.ts'
+import { warmAll } from './warm.ts'
 
 const CLOSE_TIMEOUT_MS = 1000
 
@@ -41,6 +58,7 @@ export class ResponseCache implements Cacheback {
 
   constructor(options: CachebackOptions) {
     this.road = new Road(readSettings(options), options)
+    this.road.jobs.handle(URL_JOB, (payload) => this.#performUrl(payload))
   }
 
   attach(target: Server | RequestListener): this {
@@ -94,6 +112,56 @@ export class ResponseCache implements Cacheback {
     return false
   }
 
+  async warm(items: readonly WarmItem[], options: WarmOptions = {}): Promise<WarmResult> {
+    checkWarmOptions(options)
+    if (this.#closing !== undefined) throw closed()
+    // Once for all, and not as many failures as there are URLs.
+    if (items.some((item) => typeof item !== 'function')) void this.road.background.attached
+    const make = async (item: WarmItem): Promise<boolean> => {
+      if (typeof item === 'string') return this.refresh(item)
+      if (typeof item === 'object') return this.refresh(item.url, item.headers)
+      await item()
+      return true
+    }
+    return warmAll(items, make, options)
+  }
+
+  work(options: WorkOptions = {}): CacheWorker {
+    checkWorkOptions(options)
+    const { jobs, settings, background, library } = this.road
+    const { queue = settings.refresh.queue, concurrency = 4, schedule } = options
+    if (this.#closing !== undefined) throw closed()
+    if (queue === undefined) throw noQueue()
+    if (!library.hasStore) throw noSharedStore()
+    void background.attached
+    const scheduled = schedule?.map(({ url, headers = {}, every }) => {
+      headOfUrl(url, headers)
+      return { ...urlJob(url, headers), everyMs: every * 1000 }
+    })
+    const worker = jobs.work(queue, { concurrency })
+    if (scheduled !== undefined) jobs.schedule(queue, scheduled)
+    return worker
+  }
+
+  /** A scheduled refresh. What the app answers to it is its own affair: the next one comes by itself. */
+  async #performUrl(payload: unknown): Promise<void> {
+    const job = readUrlJob(payload)
+    try {
+      if (job === undefined || this.#wouldBypass(job)) throw invalidUrl(payload)
+      await this.refresh(job.url, job.headers)
+    } catch (error) {
+      if (!(error instanceof CachebackError) || error.code !== 'CACHEBACK_INVALID_URL') throw error
+      this.road.journal.note('refresh-dropped', () => ({ key: '', route: undefined, reason: 'job-form' }))
+    }
+  }
+
+  /** Whether it is a request that no visitor would have been answered from the cache for. */
+  #wouldBypass({ url, headers }: UrlJob): boolean {
+    const { rules } = this.#routeOf(url)
+    const head = headOfUrl(url, headers)
+    return head.headers.authorization !== undefined || (rules !== false && bypassReason(head, rules) !== undefined)
+  }
+
   async inspect(url: string): Promise<Inspection | undefined> {
     const head = headOfUrl(url, {})
     const { library } = this.road
@@ -129,11 +197,14 @@ export class ResponseCache implements Cacheback {
   }
 
   async idle(): Promise<void> {
-    const { background, library } = this.road
+    const { background, dispatch, jobs, library } = this.road
+    const isIdle = (): boolean => jobs.isIdle && dispatch?.isIdle !== false && background.isIdle && library.isIdle
     do {
+      await jobs.idle()
+      await dispatch?.idle()
       await background.idle()
       await library.idle()
-    } while (!background.isIdle || !library.isIdle)
+    } while (!isIdle())
   }
 
   close(): Promise<void> {
@@ -142,8 +213,10 @@ export class ResponseCache implements Cacheback {
   }
 
   async #close(): Promise<void> {
-    const { background, functions, library } = this.road
+    const { background, dispatch, functions, jobs, library } = this.road
     this.road.close()
+    dispatch?.close()
+    await jobs.close()
     background.close()
     functions.close()
     const timer = new Promise<void>((resolve) => {

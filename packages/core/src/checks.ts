@@ -38,6 +38,18 @@ export const count: Check = check(isCount, 'a whole number')
 export const countAboveZero: Check = check(isPositive, 'a whole number above 0')
 export const boolean: Check = check((value) => typeof value === 'boolean', 'true or false')
 export const callback: Check = check((value) => typeof value === 'function', 'a function')
+export const jobQueue: Check = check(
+  (value) => typeof (value as { open?: unknown } | null)?.open === 'function',
+  'a queue, such as bullmqQueue({ connection }) of @cacheback/bullmq',
+)
+/** Oftener than each second is no schedule. */
+const isEvery = (value: unknown): boolean => typeof value === 'number' && value >= 1 && value <= 2 ** 31 / 1000
+const isScheduled = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'url' in value && 'every' in value && isEvery(value.every)
+export const scheduledRefreshes: Check = check(
+  (value) => Array.isArray(value) && value.every(isScheduled),
+  'an array of { url, every: seconds }, from 1 second on',
+)
 export const fieldNames: Check = check(isTokens, 'an array of header names')
 
 export const group =

@@ -17,12 +17,16 @@ export type ErrorCode =
   | 'CACHEBACK_UNKEYABLE_ARGUMENT'
   | 'CACHEBACK_NAME_TAKEN'
   | 'CACHEBACK_NOT_CACHED'
+  | 'CACHEBACK_NO_QUEUE'
+  | 'CACHEBACK_NO_SHARED_STORE'
 
 export type WarningCode =
   | 'CACHEBACK_SEVERAL_CACHES'
   | 'CACHEBACK_MOSTLY_BYPASSED'
   | 'CACHEBACK_STORE_UNREACHABLE'
   | 'CACHEBACK_STORE_SETTINGS'
+  | 'CACHEBACK_QUEUE_UNREACHABLE'
+  | 'CACHEBACK_QUEUE_EVICTION'
 
 /** What cacheback throws: at start-up for bad options, later only from the methods that an application calls. */
 export class CachebackError extends Error {
@@ -114,6 +118,20 @@ export const notCached = (name: string): CachebackError =>
     "Pass the object and the method's name: methodsOf(service, 'find').",
   )
 
+export const noQueue = (): CachebackError =>
+  new CachebackError(
+    'CACHEBACK_NO_QUEUE',
+    'There is no queue from which a worker could take jobs.',
+    'Give one to cache.work({ queue }), or to createCacheback({ refresh: { queue } }); @cacheback/bullmq makes them.',
+  )
+
+export const noSharedStore = (): CachebackError =>
+  new CachebackError(
+    'CACHEBACK_NO_SHARED_STORE',
+    'There is a queue to worker processes and no store.',
+    'What a worker renders reaches the others through a store: give the same one (Redis, say) to all of them.',
+  )
+
 const warned = new Set<string>()
 
 /** Tells the operator something once per process and code, through process.emitWarning. */
@@ -132,6 +150,13 @@ export const mostlyBypassedMessage = (name: string, share: number, reason: strin
 
 export const storeUnreachableMessage = (name: string, reason: string): string =>
   `${name}: the store does not answer (${reason}); responses are kept in memory alone until it does.`
+
+export const queueUnreachableMessage = (name: string): string =>
+  `${name}: the queue to the workers takes no jobs (it is away, or full); refreshes are made in this process until it does.`
+
+export const queueEvictionMessage = (policy: string): string =>
+  `The Redis of the job queue has maxmemory-policy ${policy}, which may evict jobs. ` +
+  'Use volatile-lru, or noeviction in a Redis of its own: keys of the queue have no lifetime, those of the cache have one.'
 
 export const storeSettingsMessage = (missing: readonly string[]): string =>
   `The Redis client of the store lacks settings without which an outage may reach visitors: ${missing.join(', ')}. ` +

@@ -4,6 +4,7 @@ import { Keyv } from 'keyv'
 import { describe, expectTypeOf, test } from 'vitest'
 import {
   type CacheEvent,
+  type CacheWorker,
   type Cacheback,
   type CachebackOptions,
   type CallInfo,
@@ -13,11 +14,13 @@ import {
   type Inspection,
   Job,
   type PeekedValue,
+  type JobQueue,
   type RouteOptions,
   type Selector,
   type Stats,
   type Store,
   cached,
+  type WarmResult,
   createCacheback,
   methodsOf,
 } from './index.ts'
@@ -292,4 +295,30 @@ describe('a function', () => {
     // @ts-expect-error: no such option
     cached({ cache, ttl: 1 })
   })
+})
+
+test('a queue is an object that opens channels; a cache works, and is warmed', async () => {
+  const queue: JobQueue = {
+    open: () => ({
+      add: async () => undefined,
+      work: () => ({ close: async () => undefined }),
+      schedule: async () => undefined,
+      close: async () => undefined,
+    }),
+  }
+  const working = createCacheback({ refresh: { queue, lostAfterMs: 1000 } })
+  expectTypeOf(
+    working.work({ queue, concurrency: 2, schedule: [{ url: 'http://a/', every: 300 }] }),
+  ).toEqualTypeOf<CacheWorker>()
+  working.work()
+  // @ts-expect-error: a connection is no queue
+  createCacheback({ refresh: { queue: 'redis://localhost' } })
+  // @ts-expect-error: seconds
+  working.work({ schedule: [{ url: 'http://a/', every: '5m' }] })
+  const calls = [async () => 1, async () => 'x']
+  expectTypeOf(
+    await working.warm(['http://a/', { url: 'http://a/', headers: { accept: 'x' } }, ...calls]),
+  ).toEqualTypeOf<WarmResult>()
+  // @ts-expect-error: what is to be warmed?
+  await working.warm([1])
 })

@@ -23,6 +23,7 @@ export {
   type ResponseHead,
   type RouteOptions,
 } from './options.ts'
+export type { JobChannel, JobQueue, JobWorkOptions, JobWorker, RefreshJob, ScheduledJob } from './engine/job-queue.ts'
 export type { Store } from './stores/store.ts'
 export {
   type Address,
@@ -41,6 +42,7 @@ export {
 } from './stores/shared-store.ts'
 export type {
   CacheEvent,
+  CacheWorker,
   Cacheback,
   EventListener,
   EventName,
@@ -48,7 +50,13 @@ export type {
   Inspection,
   PurgeOptions,
   PurgeReport,
+  ScheduledRefresh,
   Selector,
   SharingState,
   Stats,
+  WarmItem,
+  WarmOptions,
+  WarmProgress,
+  WarmResult,
+  WorkOptions,
 } from './types.ts'

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 
+import type { JobQueue } from './engine/job-queue.ts'
 import type { Store } from './stores/store.ts'
 
 /** Which query parameters are part of the key; the others are hidden from the handler as well. */
@@ -93,12 +94,14 @@ export interface CachebackOptions extends RouteOptions {
       }
     | false
     | undefined
-  /** The background queue: how many refreshes run at once (default 4), how many may wait (default 1000; more are dropped and tried again on the next request), and the deadline of one in milliseconds (default 30000). */
+  /** The background queue: how many refreshes run at once (default 4), how many may wait (default 1000; more are dropped and tried again on the next request), and the deadline of one in milliseconds (default 30000). `queue`: sends refreshes to worker processes instead (see `work`; needs a `store` that they share) and makes them here only while the queue cannot be reached; a job of which nothing is seen for `lostAfterMs` milliseconds (default 60000) is sent again. */
   refresh?:
     | {
         readonly concurrency?: number | undefined
         readonly queueLimit?: number | undefined
         readonly timeoutMs?: number | undefined
+        readonly queue?: JobQueue | undefined
+        readonly lostAfterMs?: number | undefined
       }
     | undefined
   /** Milliseconds after which a slower store counts as absent: `get` (default 50), `set` (default 250). */

@@ -67,8 +67,16 @@ const GLOBAL: typeof ROUTE = {
     wrong: [true, 0, null, [], { maxBytes: 0 }, { maxBytes: 1.5 }, { maxEntryBytes: '1' }, { maxStalenessMs: 0 }],
   },
   refresh: {
-    right: [{}, { concurrency: 1, queueLimit: 0, timeoutMs: 1 }],
-    wrong: [4, { concurrency: 0 }, { queueLimit: -1 }, { timeoutMs: 0 }, { timeoutMs: 2 ** 31 }],
+    right: [{}, { concurrency: 1, queueLimit: 0, timeoutMs: 1 }, { lostAfterMs: 1 }],
+    wrong: [
+      4,
+      { concurrency: 0 },
+      { queueLimit: -1 },
+      { timeoutMs: 0 },
+      { timeoutMs: 2 ** 31 },
+      { lostAfterMs: 0 },
+      ...[null, 1, {}, { open: true }, 'redis://localhost'].map((queue) => ({ queue })),
+    ],
   },
   storeTimeoutMs: { right: [{}, { get: 1, set: 1 }], wrong: [50, { get: 0 }, { set: '1' }] },
   name: { right: ['a', 'my-cache_1.2'], wrong: ['', '1a', 'a b', 'a:b', 'a~', 'é', 'a\n', 'a'.repeat(41)] },
@@ -162,6 +170,12 @@ describe('contradictions', () => {
     expect(read({ memory: false, store: STORE })).toMatchObject({ memoryMaxBytes: 0, store: STORE })
   })
 
+  test('a queue to workers and no store', () => {
+    const refresh = { queue: { open: () => undefined } }
+    expectError(() => read({ refresh }), 'CACHEBACK_NO_SHARED_STORE', 'store')
+    expect(read({ refresh, store: STORE }).refresh).toMatchObject(refresh)
+  })
+
   test.each<[layers: RouteOptions[], name: string | undefined]>([
     [[{ vary: ['Cookie'] }], 'Cookie'],
     [[{ vary: ['accept', 'AUTHORIZATION'] }], 'AUTHORIZATION'],
@@ -196,7 +210,7 @@ describe('the settings', () => {
       memoryMaxBytes: 64 * 1024 * 1024,
       maxEntryBytes: 1024 * 1024,
       memoryMaxStalenessMs: 1000,
-      refresh: { concurrency: 4, queueLimit: 1000, timeoutMs: 30_000 },
+      refresh: { concurrency: 4, queueLimit: 1000, timeoutMs: 30_000, queue: undefined, lostAfterMs: 60_000 },
       storeTimeoutMs: { get: 50, set: 250 },
     })
     expect(Math.abs(now() - Date.now())).toBeLessThan(1000)

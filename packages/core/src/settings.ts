@@ -10,11 +10,14 @@ import {
   group,
   hasOnly,
   isNames,
+  jobQueue,
   milliseconds,
   positiveMilliseconds,
+  scheduledRefreshes,
   seconds,
 } from './checks.ts'
-import { credentialInVary, globalOption, noStorage } from './errors.ts'
+import type { JobQueue } from './engine/job-queue.ts'
+import { credentialInVary, globalOption, noSharedStore, noStorage } from './errors.ts'
 import {
   type CachebackOptions,
   type CookieRule,
@@ -25,6 +28,7 @@ import {
   type RouteOptions,
 } from './options.ts'
 import type { Store } from './stores/store.ts'
+import type { WarmOptions, WorkOptions } from './types.ts'
 
 /** The resolved options of a route: what the road reads. Durations after an HTTP directive are milliseconds here. */
 export interface Rules {
@@ -68,7 +72,13 @@ export interface Settings {
   readonly memoryMaxBytes: number
   readonly maxEntryBytes: number
   readonly memoryMaxStalenessMs: number
-  readonly refresh: { readonly concurrency: number; readonly queueLimit: number; readonly timeoutMs: number }
+  readonly refresh: {
+    readonly concurrency: number
+    readonly queueLimit: number
+    readonly timeoutMs: number
+    readonly queue: JobQueue | undefined
+    readonly lostAfterMs: number
+  }
   readonly storeTimeoutMs: { readonly get: number; readonly set: number }
   readonly now: () => number
   readonly monotonicNow: () => number
@@ -129,7 +139,13 @@ const GLOBAL_CHECKS: Record<Exclude<keyof CachebackOptions, keyof RouteOptions>,
   memory: (value, path) => {
     if (value !== false) group({ maxBytes: bytes, maxEntryBytes: bytes, maxStalenessMs: bound })(value, path)
   },
-  refresh: group({ concurrency: countAboveZero, queueLimit: count, timeoutMs: positiveMilliseconds }),
+  refresh: group({
+    concurrency: countAboveZero,
+    queueLimit: count,
+    timeoutMs: positiveMilliseconds,
+    queue: jobQueue,
+    lostAfterMs: positiveMilliseconds,
+  }),
   storeTimeoutMs: group({ get: positiveMilliseconds, set: positiveMilliseconds }),
   name: check(
     (value) => typeof value === 'string' && /^[A-Za-z][\w.-]{0,39}$/.test(value),
@@ -148,6 +164,7 @@ export function readSettings(options: CachebackOptions = {}): Settings {
   group({ ...GLOBAL_CHECKS, ...ROUTE_CHECKS })(options, 'options')
   refuseCredentialsInVary(options, options)
   if (options.memory === false && options.store === undefined) throw noStorage()
+  if (options.refresh?.queue !== undefined && options.store === undefined) throw noSharedStore()
   const memory = options.memory === false ? undefined : options.memory
   return {
     name: options.name ?? 'cacheback',
@@ -160,11 +177,21 @@ export function readSettings(options: CachebackOptions = {}): Settings {
       concurrency: options.refresh?.concurrency ?? 4,
       queueLimit: options.refresh?.queueLimit ?? 1000,
       timeoutMs: options.refresh?.timeoutMs ?? 30_000,
+      queue: options.refresh?.queue,
+      lostAfterMs: options.refresh?.lostAfterMs ?? 60_000,
     },
     storeTimeoutMs: { get: options.storeTimeoutMs?.get ?? 50, set: options.storeTimeoutMs?.set ?? 250 },
     now: options.now ?? Date.now,
     monotonicNow: options.monotonicNow ?? (() => performance.now()),
   }
+}
+
+export function checkWarmOptions(options: WarmOptions): void {
+  group({ concurrency: countAboveZero, onProgress: callback })(options, 'options')
+}
+
+export function checkWorkOptions(options: WorkOptions): void {
+  group({ queue: jobQueue, concurrency: countAboveZero, schedule: scheduledRefreshes })(options, 'options')
 }
 
 /** Checks the options of one route. Throws CachebackError as readSettings does, and for options of the whole cache. */

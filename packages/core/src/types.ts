@@ -1,6 +1,7 @@
 import type { RequestListener, Server } from 'node:http'
 
 import type { AnyFunction, CachedOf, OptionsOf } from './functions/function-options.ts'
+import type { JobQueue } from './engine/job-queue.ts'
 
 /** What a purge removes. A URL or prefix that is absolute means that host (any scheme), a path means every host. */
 export type Selector =
@@ -42,10 +43,12 @@ export const EVENTS = [
   'refresh',
   'refresh-failed',
   'refresh-dropped',
+  'refresh-sent',
   'evict',
   'purge',
   'store-error',
   'breaker',
+  'queue-error',
 ] as const
 
 export type EventName = (typeof EVENTS)[number]
@@ -129,6 +132,61 @@ export interface ServerOptions {
   readonly maxRequestsPerSocket?: number | undefined
 }
 
+/** What is to be made and stored: a URL, with selecting headers and keyed cookies if it has any, or a call of a wrapped function. */
+export type WarmItem =
+  | string
+  | { readonly url: string; readonly headers?: Readonly<Record<string, string>> | undefined }
+  | (() => Promise<unknown>)
+
+export interface WarmOptions {
+  /** How many are made at once. Default: 4. */
+  readonly concurrency?: number | undefined
+  /** Called after each. One that throws is ignored. */
+  readonly onProgress?: ((progress: WarmProgress) => void) | undefined
+}
+
+export interface WarmProgress {
+  /** The last one. */
+  readonly item: WarmItem
+  /** How many have been made, or have failed. */
+  readonly done: number
+  readonly total: number
+  readonly stored: number
+  readonly failed: number
+}
+
+export interface WarmResult {
+  /** How many are stored now. */
+  readonly stored: number
+  /** What is not, and the error if there was one: without it, the app's answer was not one to be stored. */
+  readonly failed: readonly { readonly item: WarmItem; readonly error: unknown }[]
+}
+
+/** A URL that workers refresh again and again. */
+export interface ScheduledRefresh {
+  /** Absolute, as it is sent. */
+  readonly url: string
+  /** Selecting headers and keyed cookies, if any. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Seconds from one refresh to the next. */
+  readonly every: number
+}
+
+export interface WorkOptions {
+  /** Where jobs come from. Default: the cache's own `refresh.queue`. */
+  readonly queue?: JobQueue | undefined
+  /** How many refreshes run at once. Default: 4. */
+  readonly concurrency?: number | undefined
+  /** What is refreshed whether anybody asks for it or not; what was scheduled before and is not named any more ends. Default: what is scheduled stays as it is. */
+  readonly schedule?: readonly ScheduledRefresh[] | undefined
+}
+
+/** A worker of this process. */
+export interface CacheWorker {
+  /** Takes no more jobs, gives those that run a second to end, and aborts them. Never rejects. `cache.close()` does the same. */
+  close(): Promise<void>
+}
+
 /** A response cache. Make one with createCacheback(). */
 export interface Cacheback {
   /**
@@ -173,6 +231,18 @@ export interface Cacheback {
    * Resolves with whether it was stored. Throws CACHEBACK_NO_RENDERER without a server, CACHEBACK_INVALID_URL for a bad URL.
    */
   refresh(url: string, headers?: Readonly<Record<string, string>>): Promise<boolean>
+  /**
+   * Makes and stores a list of things, such as after a start: URLs are rendered as by `refresh(url)`, functions are called.
+   * Resolves when all have been made or have failed; rejects only with CACHEBACK_NO_RENDERER, CACHEBACK_CLOSED or
+   * CACHEBACK_INVALID_OPTION.
+   */
+  warm(items: readonly WarmItem[], options?: WarmOptions): Promise<WarmResult>
+  /**
+   * Makes this process a worker: it takes the refreshes that others send (`refresh: { queue }`) and makes them through the
+   * attached server. Throws CACHEBACK_NO_QUEUE, CACHEBACK_NO_SHARED_STORE, CACHEBACK_NO_RENDERER, CACHEBACK_INVALID_URL,
+   * CACHEBACK_INVALID_OPTION or CACHEBACK_CLOSED.
+   */
+  work(options?: WorkOptions): CacheWorker
   /** What is stored for an absolute URL, or undefined. Throws CACHEBACK_INVALID_URL. */
   inspect(url: string): Promise<Inspection | undefined>
   /** Counters and gauges of this process. */

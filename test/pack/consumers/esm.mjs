@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { bullmqQueue } from '@cacheback/bullmq'
 import { CachebackError, createCacheback } from '@cacheback/core'
 import { cacheback as expressCacheback } from '@cacheback/express'
 import plugin, { cachebackPlugin } from '@cacheback/fastify'
@@ -7,6 +8,7 @@ import fastify from 'fastify'
 
 assert.ok(CachebackError.prototype instanceof Error)
 assert.equal(plugin, cachebackPlugin)
+assert.equal(typeof bullmqQueue({ connection: 'redis://localhost' }).open, 'function')
 
 const cache = createCacheback()
 assert.equal(expressCacheback(cache).cache, cache)

@@ -1,4 +1,5 @@
-import { type Cacheback, CachebackError, createCacheback } from '@cacheback/core'
+import { bullmqQueue } from '@cacheback/bullmq'
+import { type Cacheback, type JobQueue, CachebackError, createCacheback } from '@cacheback/core'
 import { cacheback as expressCacheback } from '@cacheback/express'
 import plugin, { cachebackPlugin } from '@cacheback/fastify'
 import { cacheback as koaCacheback } from '@cacheback/koa'
@@ -7,6 +8,7 @@ import fastify from 'fastify'
 import Koa from 'koa'
 
 export const cache: Cacheback = createCacheback({ maxAge: 10, query: ['page'] })
+export const queue: JobQueue = bullmqQueue({ connection: { socket: { host: 'localhost', port: 6379 } } })
 export const code = (error: CachebackError): string => error.code
 
 export const fastifyApp = fastify()

@@ -9,6 +9,7 @@ import { namesOf, selectingOf } from '../policy/vary.ts'
 import { decodeFrame, isVaryIndex } from '../stores/frame.ts'
 import { isKeyv, keyvStore } from '../stores/keyv-store.ts'
 import { isSharedStore } from '../stores/shared-store.ts'
+import type { Claim } from './claim.ts'
 import { Encoder } from './encoder.ts'
 import type { Written } from './flights.ts'
 import { GuardedStore } from './guarded-store.ts'
@@ -134,6 +135,18 @@ export class Library {
     this.#searchRules.set(withQuery(key, '').full, rule)
   }
 
+  /** Resolves when a purge that another process knows is known here as well, if the store has it. */
+  async catchUpTo(epoch: number): Promise<void> {
+    if (epoch > this.#ledger.latest) this.#ledger.catchUpAnew()
+    await this.catchingUp
+  }
+
+  /** Whether the store has not lost, or been rid of, what has been in it. Rejects where it cannot be asked. */
+  async isStored(response: StoredResponse): Promise<boolean> {
+    if (this.#store === undefined || !response.isInStore) return true
+    return (await this.#store.get(response.storeKey(this.namespace), () => true)) === true
+  }
+
   /** Whether no purge has taken this response. */
   admits(response: StoredResponse): boolean {
     return !response.isRemoved && this.#ledger.admits(response)
@@ -191,6 +204,13 @@ export class Library {
     if (this.#shelf !== undefined) response.written = this.#track(this.#write(this.#shelf, response))
     this.#encode(response)
     return { written: response.written }
+  }
+
+  /** The place of a render for which nobody waits, in the order of all processes, if they share a store. */
+  async order(key: RequestKey, request: RequestHead, held?: StoredResponse): Promise<Claim | undefined> {
+    const claim = this.sharing?.order(key, request, held?.rank ?? 0)
+    await claim?.ready
+    return claim
   }
 
   /** What a flight must wait for: nothing with copies in memory, where everybody finds a response at once. */
@@ -308,6 +328,7 @@ export class Library {
       return this.inMemory(response.parts.key, request)
     const held = this.inMemory(response.parts.key, request)
     if (held !== undefined && !isLater(response, held)) return held
+    response.isInStore = true
     this.memory.put(response)
     this.#encode(response)
     return response
@@ -326,6 +347,7 @@ export class Library {
     const isStored = await shelf.write(response).finally(() => {
       response.claim = undefined
     })
+    response.isInStore = isStored
     // Where the rank is unknown, nobody knows which of the two is later.
     if (!isStored && response.rank === 0) return
     if (this.#ownAlone.peek(key) === own) this.#ownAlone.delete(key)

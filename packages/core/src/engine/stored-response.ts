@@ -114,6 +114,8 @@ export class StoredResponse {
   claim: Claim | undefined
   /** Until when memory may vouch for it, whatever it hears of other processes: it was rendered here a moment ago. */
   vouchedUntil = 0
+  /** Whether it has been in the store: then it is gone when it is not there. */
+  isInStore = false
   /** Taken out of storage; who still holds it must not serve it. */
   isRemoved = false
   #freshness: Freshness

@@ -121,7 +121,8 @@ const sized = (part: string): string => `${part.length}:${part}`
 const sizedAll = (parts: readonly (string | null)[]): string =>
   `${parts.length}:${parts.map((part) => (part === null ? '-' : sized(part))).join('')}`
 
-const digest = (text: string | Buffer): string => hash('sha256', text, 'base64url').slice(0, 27)
+/** A short name for what is long or secret; no two texts with the same one can be found. */
+export const digest = (text: string | Buffer): string => hash('sha256', text, 'base64url').slice(0, 27)
 
 /** What Redis, globs, hash tags and terminals take for something else becomes %xx. */
 const escape = (text: string): string =>

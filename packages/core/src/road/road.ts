@@ -3,7 +3,9 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { BackOff } from '../engine/back-off.ts'
 import { Budget } from '../engine/budget.ts'
 import { withDeadline } from '../engine/deadline.ts'
+import type { Dispatch } from '../engine/dispatch.ts'
 import { Flights } from '../engine/flights.ts'
+import type { Jobs } from '../engine/jobs.ts'
 import { Journal } from '../engine/journal.ts'
 import { Library } from '../engine/library.ts'
 import { RefreshQueue } from '../engine/refresh-queue.ts'
@@ -32,6 +34,9 @@ import { meets, readDemands } from '../policy/demands.ts'
 import { keyOf } from '../policy/key.ts'
 import { isSameQuery } from '../policy/selector.ts'
 import { isSelectingTooLong } from '../policy/vary.ts'
+import { dispatchOf, jobsOf } from './job-services.ts'
+import { RESPONSE_JOB } from './response-job.ts'
+import { ResponseWork } from './response-work.ts'
 import { type Route, Routes, liesOver } from './routes.ts'
 import { Labels } from './labels.ts'
 import type { Services } from './services.ts'
@@ -52,6 +57,8 @@ export class Road {
   readonly library: Library
   readonly background: Background
   readonly functions: Functions
+  readonly jobs: Jobs
+  readonly dispatch: Dispatch | undefined
   readonly #exchanges = new Own<Exchange>()
   readonly #budget: Budget
   readonly #labels: Labels
@@ -70,6 +77,8 @@ export class Road {
     const runClean = AsyncLocalStorage.snapshot()
     this.#labels = new Labels(settings, this.library, backOff)
     this.#budget = new Budget(settings.memoryMaxBytes === 0 ? CAPTURE_BYTES : settings.memoryMaxBytes / 2)
+    this.jobs = jobsOf(settings, this.journal)
+    this.dispatch = dispatchOf(settings, this.jobs, this.journal)
     const services: Services = {
       settings,
       routes: this.routes,
@@ -78,11 +87,14 @@ export class Road {
       flights: new Flights(() => this.library.nextOrder()),
       budget: this.#budget,
       labels: this.#labels,
+      dispatch: this.dispatch,
       exchangeOf: (passage: Passage) => this.#exchangeOf(passage),
       again: (passage: Passage) => this.#again(passage),
     }
     this.background = new Background(services, queue, backOff, runClean)
     this.functions = new Functions({ settings, journal: this.journal, library: this.library, queue, backOff, runClean })
+    const work = new ResponseWork(services, this.background)
+    this.jobs.handle(RESPONSE_JOB, (payload, signal) => work.perform(payload, signal))
     this.#foreground = new Foreground(services, this.background)
     this.#shortcut = new Shortcut(services, this.background)
   }

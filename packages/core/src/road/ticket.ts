@@ -91,6 +91,7 @@ export class Ticket {
   readonly #listener: FillListener
   readonly #onReached: ((visit: Visit, wire: Wire) => void) | undefined
   readonly #begun: Begun
+  #exchange: Exchange | undefined
 
   constructor(
     services: Services,
@@ -119,8 +120,14 @@ export class Ticket {
     return this.#plan.key.rewritten !== undefined || !this.#plan.rules.inFront
   }
 
+  /** By whose rules the app answers it, as far as its request has come. */
+  get entered(): Route | undefined {
+    return this.#exchange?.entered
+  }
+
   /** The request has arrived: its response is captured here. */
   attach(exchange: Exchange, visit: Visit): void {
+    this.#exchange = exchange
     // What it is now; middleware may write into the headers later.
     const { headers, rawHeaders } = visit.req
     const { fill, wire } = startFill(
