@@ -14,6 +14,7 @@ import {
   type Inspection,
   Job,
   type PeekedValue,
+  type PurgeReport,
   type JobQueue,
   type RouteOptions,
   type Selector,
@@ -114,7 +115,7 @@ const cache = createCacheback()
 
 test('a selector is exactly one thing', () => {
   expectTypeOf<Cacheback['purge']>().parameter(0).toEqualTypeOf<Selector>()
-  expectTypeOf<Cacheback['purge']>().returns.toEqualTypeOf<Promise<void>>()
+  expectTypeOf<Cacheback['purge']>().returns.toEqualTypeOf<Promise<PurgeReport>>()
   const purges = [
     cache.purge({ url: '/x' }),
     cache.purge({ route: '/:x' }),
