@@ -133,7 +133,7 @@ test('a selector is exactly one thing', () => {
     // @ts-expect-error: everything must be asked for
     cache.purge(),
   ]
-  expectTypeOf(purges).toEqualTypeOf<Promise<void>[]>()
+  expectTypeOf(purges).toEqualTypeOf<Promise<PurgeReport>[]>()
 })
 
 test('events have names and tell what happened', () => {
