@@ -61,7 +61,7 @@ export function judge(run: RunFile): Verdict[] {
     ...FRAMEWORKS.flatMap((name) => missGoals(run, name)),
     ...memoryGoals(run),
     ...['1 KiB', '64 KiB'].map((size) =>
-      atLeast(`hit from Redis ${size} / bare GET`, 0.8, of(`Redis ${size}`, 'redis-cacheback', 'redis-bare')),
+      atLeast(`hit from Redis ${size} / bare GET`, 0.8, of(`Redis ${size}`, 'redis-shared', 'redis-bare')),
     ),
     ...FRAMEWORKS.flatMap((name) => [`${name}-front`, `${name}-cacheback`]).flatMap((server) => herdGoals(run, server)),
     ...functionGoals(run),

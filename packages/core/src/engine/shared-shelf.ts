@@ -27,10 +27,12 @@ export class SharedShelf implements Shelf {
   readonly #decode: typeof decodeFrame
   readonly #varyLists: VaryLists
   /** What is to be added to a time of this process to make it one of the store. */
-  readonly #offsetMs: () => Promise<number>
+  readonly #offsetMs: () => number | Promise<number>
   /** What has been seen under an address, good for anything or not: what is no newer than that need not be looked at again. */
   readonly #ranks = recordsOf<{ readonly rank: number }>()
   readonly #reads = new Map<string, Promise<Found | undefined>>()
+  /** Digests cost more than looking them up. */
+  readonly #addresses = recordsOf<Address>()
 
   constructor(
     store: GuardedStore,
@@ -38,7 +40,7 @@ export class SharedShelf implements Shelf {
     namespace: string,
     decode: typeof decodeFrame,
     varyLists: VaryLists,
-    offsetMs: () => Promise<number>,
+    offsetMs: () => number | Promise<number>,
   ) {
     this.#store = store
     this.#member = member
@@ -155,13 +157,18 @@ export class SharedShelf implements Shelf {
         return { stored, rank }
       },
     )
-    for (const [i, found] of all.entries())
-      if (found !== undefined) this.#ranks.set(addresses[i]!, { rank: found.rank })
+    for (const [i, found] of all.entries()) {
+      const address = addresses[i]!
+      const isNews = found !== undefined && this.#ranks.get(address)?.rank !== found.rank
+      if (isNews) this.#ranks.set(address, { rank: found.rank })
+    }
     return all
   }
 
-  async #found(stored: StoredParts, rank: number): Promise<Found> {
-    return { parts: onClock(stored, -(await this.#offsetMs())), rank }
+  #found(stored: StoredParts, rank: number): Found | Promise<Found> {
+    const offset = this.#offsetMs()
+    const at = (offsetMs: number): Found => ({ parts: onClock(stored, -offsetMs), rank })
+    return typeof offset === 'number' ? at(offset) : offset.then(at)
   }
 
   #entryOf(key: RequestKey, names: readonly string[], request: RequestHead): string {
@@ -178,8 +185,13 @@ export class SharedShelf implements Shelf {
   }
 
   #address(host: string, path: string, full: string, variant: string): Address {
-    const url = storeKey(this.#namespace, host, path, full)
-    return { url, entry: variant === full ? url : variantStoreKey(url, variant) }
+    const known = this.#addresses.get(variant)
+    if (known !== undefined) return known
+    const url =
+      variant === full ? storeKey(this.#namespace, host, path, full) : this.#address(host, path, full, full).url
+    const address = { url, entry: variant === full ? url : variantStoreKey(url, variant) }
+    this.#addresses.set(variant, address)
+    return address
   }
 }
 

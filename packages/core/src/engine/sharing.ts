@@ -101,7 +101,7 @@ export class Sharing {
     void this.purges.ask()
   }
 
-  async #offset(): Promise<number> {
+  #offset(): number | Promise<number> {
     return this.#offsetMs ?? this.#askTime()
   }
 
