@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { StoredParts } from '../engine/stored-response.ts'
+import { type StoredParts, StoredResponse } from '../engine/stored-response.ts'
 import { FOREIGN, decodeFrame, decodePurges, encodeIndex, encodePurges, encodeResponse, isVaryIndex } from './frame.ts'
 
 const PARTS: StoredParts = {
@@ -108,15 +108,19 @@ describe('a response', () => {
     )
   })
 
-  test('is read from the middle of a larger buffer, and does not hold on to it', () => {
-    const frame = encodeResponse(PARTS)
-    const larger = new Uint8Array(frame.length + 20)
-    larger.set(frame, 10)
-    const read = decode(larger.subarray(10, 10 + frame.length)) as StoredParts
-    larger.fill(0)
-    expect(read).toEqual(PARTS)
-    expect(read.body.buffer.byteLength).toBe(PARTS.body.length)
-  })
+  test.each([10, 20_000])(
+    'of %i bytes is read from the middle of a larger buffer, and does not hold on to it',
+    (bytes) => {
+      const body = Buffer.alloc(bytes, 'x')
+      const frame = encodeResponse({ ...PARTS, body })
+      const larger = new Uint8Array(frame.length + 20)
+      larger.set(frame, 10)
+      const read = new StoredResponse(decode(larger.subarray(10, 10 + frame.length)) as StoredParts, 1)
+      larger.fill(0)
+      expect(read.bytes).toEqual(body)
+      expect(read.bytes.buffer).not.toBe(larger.buffer)
+    },
+  )
 })
 
 test('what is whole, and stands under another key, is foreign', () => {
