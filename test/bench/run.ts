@@ -12,6 +12,7 @@ import { hit } from './scenarios/hit.ts'
 import { memory } from './scenarios/memory.ts'
 import { miss } from './scenarios/miss.ts'
 import { redis } from './scenarios/redis.ts'
+import { shared } from './scenarios/shared.ts'
 import { stale } from './scenarios/stale.ts'
 import { stampede } from './scenarios/stampede.ts'
 
@@ -21,6 +22,7 @@ const SCENARIOS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   miss,
   memory,
   redis,
+  shared,
   stampede,
   functions,
 }

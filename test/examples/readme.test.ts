@@ -8,13 +8,23 @@ import { expect, onTestFinished, test } from 'vitest'
 
 const execute = promisify(execFile)
 const root = new URL('../../', import.meta.url)
-const readmes = ['', 'packages/core/', 'packages/fastify/', 'packages/express/', 'packages/koa/', 'packages/bullmq/']
+const readmes = [
+  '',
+  'packages/core/',
+  'packages/fastify/',
+  'packages/express/',
+  'packages/koa/',
+  'packages/redis/',
+  'packages/bullmq/',
+]
 const blocks = (await Promise.all(readmes.map(snippetsOf))).flat()
 
 test('the README has a first route for each framework', () => {
   expect(blocks.map(({ path }) => path)).toEqual(
     expect.arrayContaining(
-      ['fastify', 'express', 'koa', 'in-front', 'redis', 'methods'].map((name) => `examples/first/${name}.ts`),
+      ['fastify', 'express', 'koa', 'in-front', 'redis', 'shared', 'methods'].map(
+        (name) => `examples/first/${name}.ts`,
+      ),
     ),
   )
 })

@@ -4,7 +4,8 @@ import { startRedis } from '../support/redis.ts'
 import { cacheControl, text } from '../support/reply.ts'
 import { directAdapter, naiveAdapter } from './redis-adapters.ts'
 import { houseRules } from './redis-measured.ts'
-import { freePort, type Origin, startControls, startScene, startServers, startSite, startSites } from './redis-site.ts'
+import { type Origin, startControls, startScene, startServers, startSite, startSites } from './redis-site.ts'
+import { freePort } from '../support/port.ts'
 import { eventually, suffer } from './redis-traffic.ts'
 
 // `new KeyvRedis(url)`: an offline queue, no timeout of a socket, a reconnect strategy that waits up to two seconds.

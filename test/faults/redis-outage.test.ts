@@ -2,7 +2,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import { startRedis } from '../support/redis.ts'
 import { houseRules } from './redis-measured.ts'
 import { carefulAdapter } from './redis-adapters.ts'
-import { freePort, startControls, startScene, startServers, startSites } from './redis-site.ts'
+import { startControls, startScene, startServers, startSites } from './redis-site.ts'
+import { freePort } from '../support/port.ts'
 import { eventually, isAsBefore, isRight, suffer } from './redis-traffic.ts'
 
 houseRules()

@@ -2,8 +2,6 @@ import { type Cacheback, type CachebackOptions, createCacheback } from '@cacheba
 import type KeyvRedis from '@keyv/redis'
 import { Keyv } from 'keyv'
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { onTestFinished } from 'vitest'
 import type { Framework, FrameworkName } from '../support/app.ts'
 import { type Client, makeClient, type Got } from '../support/client.ts'
@@ -143,14 +141,4 @@ function countCalls(keyv: Keyv): RedisSite['calls'] {
     Object.assign(keyv, { [name]: counted })
   }
   return calls
-}
-
-/** A port where nobody listens. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { startProxy } from '../support/proxy.ts'
 import { type RedisServer, startRedis } from '../support/redis.ts'
 import { redisCommand } from './redis-command.ts'
-import { freePort } from './redis-site.ts'
+import { freePort } from '../support/port.ts'
 import { eventually } from './redis-traffic.ts'
 import { type Origin, type SharedProcess, startOrigin, startProcess, startSeveral } from './shared-site.ts'
 

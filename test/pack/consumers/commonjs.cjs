@@ -4,8 +4,10 @@ const core = require('@cacheback/core')
 const express = require('@cacheback/express')
 const fastify = require('@cacheback/fastify')
 const koa = require('@cacheback/koa')
+const redis = require('@cacheback/redis')
 
 assert.ok(core.CachebackError.prototype instanceof Error)
+assert.throws(() => redis.redisStore({ url: 'http://localhost' }), core.CachebackError)
 assert.equal(fastify.default, fastify.cachebackPlugin)
 
 const cache = core.createCacheback()

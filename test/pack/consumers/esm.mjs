@@ -4,10 +4,12 @@ import { CachebackError, createCacheback } from '@cacheback/core'
 import { cacheback as expressCacheback } from '@cacheback/express'
 import plugin, { cachebackPlugin } from '@cacheback/fastify'
 import { cacheback as koaCacheback } from '@cacheback/koa'
+import { redisStore } from '@cacheback/redis'
 import fastify from 'fastify'
 
 assert.ok(CachebackError.prototype instanceof Error)
 assert.equal(plugin, cachebackPlugin)
+assert.throws(() => redisStore({ url: 'http://localhost' }), CachebackError)
 assert.equal(typeof bullmqQueue({ connection: 'redis://localhost' }).open, 'function')
 
 const cache = createCacheback()

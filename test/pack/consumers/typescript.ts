@@ -1,4 +1,5 @@
 import { bullmqQueue } from '@cacheback/bullmq'
+import { type RedisStore, redisStore } from '@cacheback/redis'
 import { type Cacheback, type JobQueue, CachebackError, createCacheback } from '@cacheback/core'
 import { cacheback as expressCacheback } from '@cacheback/express'
 import plugin, { cachebackPlugin } from '@cacheback/fastify'
@@ -29,3 +30,4 @@ expressApp.get('/me', expressCacheback(cache, false), (_request, response) => {
 
 export const koaApp = new Koa()
 koaApp.use(koaCacheback({ maxAge: 10 }))
+export const store: RedisStore = redisStore({ url: 'redis://localhost:6379' })
