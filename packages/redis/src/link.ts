@@ -64,7 +64,7 @@ const CLOSE_PATIENCE_MS = 300
 /** Without these, a Redis that is away or hung would hold commands back, and let them land after an outage. */
 const SAFE = { disableOfflineQueue: true, pingInterval: 500 }
 const SAFE_SOCKET = { connectTimeout: 1000, socketTimeout: 1500 }
-const reconnectStrategy = (tries: number): number => Math.min(50 * 2 ** Math.min(tries, 5), 1000) + Math.random() * 50
+const reconnectStrategy = (tries: number): number => Math.min(50 * 2 ** Math.min(tries, 4), 500) + Math.random() * 50
 
 /** Safe settings over those that are given; a strategy and timeouts of the user's own stay. */
 export function safely(options: unknown): object {

@@ -60,3 +60,18 @@ test('calls that were under way when it opened tell it nothing new', () => {
   breaker.succeeded()
   expect(breaker.state).toBe('closed')
 })
+
+test('hope makes a probe come before its time, and only where it is open', () => {
+  let now = 0
+  const breaker = new Breaker(
+    () => now,
+    () => undefined,
+  )
+  breaker.hurry()
+  expect(breaker.state).toBe('closed')
+  for (let i = 0; i < 3; i++) breaker.failed()
+  now += 10
+  expect(breaker.beginsProbe()).toBe(false)
+  breaker.hurry()
+  expect(breaker.beginsProbe()).toBe(true)
+})

@@ -29,6 +29,11 @@ export class Breaker {
     return true
   }
 
+  /** There is reason to hope: a probe need not wait for its time. */
+  hurry(): void {
+    if (this.#openUntil !== undefined) this.#openUntil = -Infinity
+  }
+
   succeeded(): void {
     this.#failures = 0
     this.#probing = false

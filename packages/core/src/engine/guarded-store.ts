@@ -46,6 +46,12 @@ export class GuardedStore {
     return this.#breaker.state
   }
 
+  /** A connection has been made: where the store was left alone, it is asked at once whether it is back. */
+  hurry(): void {
+    this.#breaker.hurry()
+    if (this.#breaker.beginsProbe()) void this.#probe()
+  }
+
   /** Reads what `decode` makes of a frame. One that it calls FOREIGN was a reply to another request: a new connection. */
   async get<T>(key: string, decode: (frame: Uint8Array) => T | typeof FOREIGN): Promise<T | undefined> {
     if (this.#doubts.has(key)) return undefined

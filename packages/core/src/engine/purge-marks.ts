@@ -77,6 +77,11 @@ export class PurgeMarks {
     return unknown
   }
 
+  /** Forgets a mark, unless a newer one says the same. */
+  forget(mark: Mark): void {
+    if (this.#alike(mark).get(idOf(mark)) === mark) this.#drop(mark)
+  }
+
   /** What has become of something that was rendered at this epoch: removed, stale since then, or nothing. */
   verdict(place: Place, epoch: number): 'removed' | number | undefined {
     let expiredAt: number | undefined

@@ -33,11 +33,8 @@ export interface SharedPurgesOptions {
 
 /** A purge that holds here and that nobody else has been told of. */
 interface Untold {
-  readonly selector: ReadSelector
-  readonly soft: boolean
-  readonly unsafe: boolean
-  readonly order: number
-  readonly at: number
+  /** Numbered in the order of this process. */
+  readonly mark: Mark
   readonly told: PromiseWithResolvers<PurgeReport>
 }
 
@@ -52,6 +49,8 @@ export class SharedPurges implements Purges {
   readonly #options: SharedPurgesOptions
   readonly #beat: NodeJS.Timeout
   #untold: Untold[] = []
+  /** The same, to be asked whether they have taken something. */
+  #untoldMarks = new PurgeMarks(LIMITS)
   /** All purges up to this number are known here. */
   #seen = 0
   /** When the store was asked whose answer we know: nothing that was purged before is missing here. */
@@ -91,12 +90,12 @@ export class SharedPurges implements Purges {
   }
 
   admits(response: StoredResponse): boolean {
-    for (const { selector, soft, order, at } of this.#untold) {
+    if (this.#untold.length > 0) {
       // What came out of the store may be of any age.
-      const isOlder = response.order < order || response.vouchedUntil === 0
-      if (!isOlder || !selects(selector, response.parts.place)) continue
-      if (!soft) return false
-      response.expire(at)
+      const renderedAt = response.vouchedUntil === 0 ? -1 : response.order
+      const verdict = this.#untoldMarks.verdict(response.parts.place, renderedAt)
+      if (verdict === 'removed') return false
+      if (verdict !== undefined) response.expire(verdict)
     }
     return this.#marks.admits(response, this.#options.now())
   }
@@ -110,6 +109,7 @@ export class SharedPurges implements Purges {
   catchUpAnew(): void {
     this.#confirmedAt = -Infinity
     this.#askedAt = -Infinity
+    void this.ask()
   }
 
   /** Word of another process. */
@@ -128,8 +128,7 @@ export class SharedPurges implements Purges {
   async purge(selector: ReadSelector, soft: boolean, unsafe = false): Promise<PurgeReport> {
     const { nextOrder, now } = this.#options
     const told = Promise.withResolvers<PurgeReport>()
-    this.#untold.push({ selector, soft, unsafe, order: nextOrder(), at: now(), told })
-    this.#keepBound()
+    this.#keep({ mark: { number: nextOrder(), soft, selector, unsafe, at: now() }, told })
     void this.#tellSoon()
     return told.promise
   }
@@ -158,23 +157,31 @@ export class SharedPurges implements Purges {
   }
 
   async #tell(untold: Untold): Promise<void> {
-    const { selector, soft, unsafe, told } = untold
-    const text = JSON.stringify({ selector, soft, ...(unsafe && { unsafe }) })
+    const { mark, told } = untold
+    const text = textOf(mark)
     const { number, previous, acknowledged } = await this.#store.ask('purge', 'set', () =>
-      this.#member.purge(text, this.#seen, unsafe),
+      this.#member.purge(text, this.#seen, mark.unsafe === true),
     )
     this.heard({ number, selector: text }, previous)
     // It may have become one of everything meanwhile.
     this.#untold = this.#untold.filter((other) => other !== untold)
+    this.#untoldMarks.forget(mark)
     told.resolve(acknowledged)
   }
 
   /** Too many that nobody could be told of become one of everything. */
-  #keepBound(): void {
-    const last = this.#untold.at(-1)
-    if (this.#untold.length <= MAX_UNTOLD || last === undefined) return
-    for (const { told } of this.#untold.slice(0, -1)) told.resolve(last.told.promise)
-    this.#untold = [{ ...last, selector: { kind: 'all' }, soft: false, unsafe: false }]
+  #keep(untold: Untold): void {
+    const { mark, told } = untold
+    if (this.#untold.length < MAX_UNTOLD) {
+      this.#untold.push(untold)
+      this.#untoldMarks.merge([mark])
+      return
+    }
+    for (const other of this.#untold) other.told.resolve(told.promise)
+    const everything: Mark = { ...mark, selector: { kind: 'all' }, soft: false, unsafe: false }
+    this.#untold = [{ mark: everything, told }]
+    this.#untoldMarks = new PurgeMarks(LIMITS)
+    this.#untoldMarks.merge([everything])
   }
 
   /** Asks what has been purged. Never rejects: out of reach of the store, memory is not vouched for before long. */

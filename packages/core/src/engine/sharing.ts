@@ -97,6 +97,7 @@ export class Sharing {
 
   /** A connection is there, to a server that may be another one than before. */
   #greet(): void {
+    this.#store.hurry()
     this.#askTime().catch(() => undefined)
     void this.purges.ask()
   }

@@ -111,13 +111,13 @@ describe('a response', () => {
   test.each([10, 20_000])(
     'of %i bytes is read from the middle of a larger buffer, and does not hold on to it',
     (bytes) => {
-      const body = Buffer.alloc(bytes, 'x')
-      const frame = encodeResponse({ ...PARTS, body })
+      const content = Buffer.alloc(bytes, 'x')
+      const frame = encodeResponse({ ...PARTS, body: content })
       const larger = new Uint8Array(frame.length + 20)
       larger.set(frame, 10)
       const read = new StoredResponse(decode(larger.subarray(10, 10 + frame.length)) as StoredParts, 1)
       larger.fill(0)
-      expect(read.bytes).toEqual(body)
+      expect(read.bytes).toEqual(content)
       expect(read.bytes.buffer).not.toBe(larger.buffer)
     },
   )
