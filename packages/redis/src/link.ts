@@ -89,7 +89,7 @@ class ClientLink implements Link {
   readonly #client: NodeRedisClient
   readonly #connection: RedisConnection
   #subscriber: NodeRedisClient | undefined
-  #listening: { readonly channels: readonly string[]; readonly hear: Hear }[] = []
+  readonly #listening: { readonly channels: readonly string[]; readonly hear: Hear }[] = []
 
   constructor(client: NodeRedisClient) {
     this.#client = client
@@ -147,8 +147,8 @@ class ClientLink implements Link {
 abstract class ManyLink implements Link {
   protected abstract readonly many: NodeRedisCluster | NodeRedisSentinel
   #connecting: Promise<void> | undefined
-  #listening: { readonly channels: readonly string[]; readonly hear: Hear }[] = []
-  #onConnected: (() => void)[] = []
+  readonly #listening: { readonly channels: readonly string[]; readonly hear: Hear }[] = []
+  readonly #onConnected: (() => void)[] = []
   #isConnected = false
 
   protected abstract send(key: string, words: readonly Word[]): Promise<unknown>
@@ -197,6 +197,11 @@ abstract class ManyLink implements Link {
     if (this.#isConnected) return
     this.#isConnected = true
     this.listenAgain()
+    this.hasConnected()
+  }
+
+  /** Also where another server has taken the place of one. */
+  protected hasConnected(): void {
     this.#onConnected.forEach((listener) => listener())
   }
 }
@@ -209,6 +214,7 @@ class ClusterLink extends ManyLink {
     const given = asObject(asObject(cluster)['_options'])
     this.many = cluster.duplicate({ defaults: safely(given['defaults']) })
     this.many.on('error', () => undefined)
+    this.many.on('node-ready', () => this.hasConnected())
   }
 
   protected send(key: string, words: readonly Word[]): Promise<unknown> {
@@ -224,6 +230,7 @@ class SentinelLink extends ManyLink {
     super()
     this.many = sentinel
     sentinel.on('error', () => undefined)
+    sentinel.on('topology-change', () => this.hasConnected())
   }
 
   protected send(_key: string, words: readonly Word[]): Promise<unknown> {
