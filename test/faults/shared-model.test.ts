@@ -148,12 +148,16 @@ function judge({ reads, purges }: Play): string[] {
       findings.push(`purged and seen: ${JSON.stringify({ purge, read })}`)
     }
   }
-  for (const read of reads) {
-    const before = reads.filter(
-      (other) => other.process === read.process && other.path === read.path && other.endedAt < read.begunAt,
-    )
-    const newest = before.reduce((most, other) => Math.max(most, other.version), 0)
-    if (read.version < newest) findings.push(`older after newer: ${newest}, then ${JSON.stringify(read)}`)
+  for (const own of Map.groupBy(reads, ({ process, path }) => `${process}${path}`).values()) {
+    const ended = own.toSorted((one, other) => one.endedAt - other.endedAt)
+    let next = 0
+    let newest = 0
+    for (const read of own.toSorted((one, other) => one.begunAt - other.begunAt)) {
+      while (ended[next] !== undefined && ended[next]!.endedAt < read.begunAt) {
+        newest = Math.max(newest, ended[next++]!.version)
+      }
+      if (read.version < newest) findings.push(`older after newer: ${newest}, then ${JSON.stringify(read)}`)
+    }
   }
   return findings
 }
