@@ -102,7 +102,7 @@ export class SharedShelf implements Shelf {
     const put = {
       token: isElsewhere ? '' : token,
       rank,
-      frame: encodeResponse({ ...onClock(parts, offsetMs), body: response.bytes }),
+      frame: encodeResponse(onClock(response.whole, offsetMs)),
       index: index === undefined ? undefined : encodeIndex(index),
       ttlMs: Math.ceil(ttlMsOf(parts)),
     }
@@ -196,7 +196,7 @@ export class SharedShelf implements Shelf {
 }
 
 /** The clocks of processes differ by what they like: what is stored has its times by the clock of the store. */
-function onClock<Parts extends Omit<StoredParts, 'body'>>(parts: Parts, byMs: number): Parts {
+function onClock(parts: StoredParts, byMs: number): StoredParts {
   const { freshness, receivedAt, keepUntil } = parts
   return {
     ...parts,

@@ -130,8 +130,8 @@ describe('a lifetime that ends before its time', () => {
 })
 
 const etagOf = (response: StoredResponse): string | undefined => {
-  const at = response.parts.fields.findIndex((name) => name.toLowerCase() === 'etag')
-  return at === -1 ? undefined : response.parts.fields[at + 1]
+  const at = response.fields.findIndex((name) => name.toLowerCase() === 'etag')
+  return at === -1 ? undefined : response.fields[at + 1]
 }
 
 describe('its ETag', () => {
@@ -207,7 +207,7 @@ describe('what caches before the app have said', () => {
 
   test('is kept, and goes out with what we say', () => {
     const response = make({ fields, options: { etag: false } })
-    expect(response.parts.fields).toEqual(fields)
+    expect(response.fields).toEqual(fields)
     expect(response.upstreamStatus).toBe('a; hit, b; fwd=miss')
     expect(make().upstreamStatus).toBeUndefined()
   })

@@ -76,8 +76,8 @@ export interface RenderContext {
   readonly claim?: Claim | undefined
 }
 
-/** All of it but the body, of which memory has a form of its own. */
-export type StoredHead = Omit<StoredParts, 'body'>
+/** All of it but the fields and the body, of which memory has a form of its own. */
+export type StoredHead = Omit<StoredParts, 'body' | 'fields'>
 
 const WRITTEN = Promise.resolve()
 
@@ -104,6 +104,8 @@ export class StoredResponse {
   readonly order: number
   /** Whether it is to be had in content codings. */
   readonly isEncodable: boolean
+  /** Its fields, where they are others than those that are sent: most responses need not have them twice. */
+  readonly #unsent: FieldLines | undefined
   size: number
   hits = 0
   /** Settles when it is in the store; never rejects. */
@@ -128,14 +130,15 @@ export class StoredResponse {
   #chosen: Map<string, Representation> | undefined
 
   /** `precompress`: whether its route wants it in content codings. */
-  constructor({ body, ...parts }: StoredParts, order: number, precompress = false) {
+  constructor({ body, fields, ...parts }: StoredParts, order: number, precompress = false) {
     this.parts = parts
     this.order = order
     this.#freshness = parts.freshness
-    const { fields, key, selecting, place, status } = parts
+    const { key, selecting, place, status } = parts
     this.isEncodable = precompress && isEncodable(status, fields, body.length)
     const isVarying = precompress && variesByCoding(status, fields)
     const sent = withoutField(isVarying ? varyingByEncoding(fields) : fields, 'cache-status')
+    if (isVarying || sent.length < fields.length) this.#unsent = fields
     if (!hasNoContent(status)) sent.push('Content-Length', String(body.length))
     this.identity = new Representation(sent, compact(body))
     const text = lengthOf(fields) + lengthOf(selecting) + lengthOf(place.tags) + lengthOf(place.hosts)
@@ -149,7 +152,7 @@ export class StoredResponse {
 
   /** As it is written to a store. */
   get whole(): StoredParts {
-    return { ...this.parts, body: this.bytes }
+    return { ...this.parts, fields: this.fields, body: this.bytes }
   }
 
   get bytes(): Buffer {
@@ -188,7 +191,9 @@ export class StoredResponse {
   }
 
   get fields(): FieldLines {
-    return this.parts.fields
+    if (this.#unsent !== undefined) return this.#unsent
+    const { fields } = this.identity
+    return hasNoContent(this.parts.status) ? fields : fields.slice(0, -2)
   }
 
   get freshness(): Freshness {
@@ -202,8 +207,8 @@ export class StoredResponse {
 
   /** The conditions by which the app can be asked whether it is still the same (RFC 9111 §4.3.1); empty where it gave no validator. */
   get validators(): readonly string[] {
-    const { fields, hasOwnEtag } = this.parts
-    const etag = hasOwnEtag ? undefined : valueOf(fields, 'etag')
+    const { fields } = this
+    const etag = this.parts.hasOwnEtag ? undefined : valueOf(fields, 'etag')
     const lastModified = valueOf(fields, 'last-modified')
     return [
       ...(etag === undefined ? [] : ['If-None-Match', etag]),
@@ -223,7 +228,7 @@ export class StoredResponse {
 
   /** What caches before the app have said of this response; ours is appended to it. */
   get upstreamStatus(): string | undefined {
-    return valueOf(this.parts.fields, 'cache-status')
+    return this.#unsent && valueOf(this.#unsent, 'cache-status')
   }
 
   storeKey(namespace: string): string {

@@ -147,7 +147,8 @@ export class Fill implements Tap {
 
   /** The app says that what is stored is still the same: its fields are brought up to date (RFC 9111 §4.3.4). */
   #freshen(validated: StoredResponse, answer: Head): HeadPlan {
-    const { status, reason, fields: stored } = validated.parts
+    const { fields: stored } = validated
+    const { status, reason } = validated.parts
     const isOther = isAboutAnother(stored, answer.fields)
     const fields = isOther ? stored : freshenedFields(stored, answer.fields, this.#receivedAt)
     const head: Head = { status, reason, fields }

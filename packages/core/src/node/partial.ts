@@ -11,8 +11,7 @@ export interface Partial {
 }
 
 /** A part of a stored body, or several as multipart/byteranges (RFC 9110 §14.6, §15.3.7). */
-export function partialOf({ parts, bytes: body }: StoredResponse, ranges: readonly ByteRange[]): Partial {
-  const { fields } = parts
+export function partialOf({ fields, bytes: body }: StoredResponse, ranges: readonly ByteRange[]): Partial {
   const [only] = ranges
   if (ranges.length === 1 && only !== undefined) {
     const part = body.subarray(only[0], only[1] + 1)
