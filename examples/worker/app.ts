@@ -1,25 +1,13 @@
 import { bullmqQueue } from '@cacheback/bullmq'
 import { type Cacheback, createCacheback } from '@cacheback/core'
 import { cachebackPlugin } from '@cacheback/fastify'
-import KeyvRedis from '@keyv/redis'
+import { redisStore } from '@cacheback/redis'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { Keyv } from 'keyv'
 
 const url = process.env['REDIS_URL'] ?? 'redis://localhost:6379'
-const redis = new KeyvRedis({
-  url,
-  // See docs/stores.md.
-  disableOfflineQueue: true,
-  pingInterval: 500,
-  socket: {
-    connectTimeout: 1000,
-    socketTimeout: 1500,
-    reconnectStrategy: (tries: number) => Math.min(50 * 2 ** tries, 500),
-  },
-})
 
 export const cache: Cacheback = createCacheback({
-  store: new Keyv({ store: redis, throwOnErrors: true }),
+  store: redisStore({ url }),
   refresh: { queue: bullmqQueue({ connection: url }) },
   staleWhileRevalidate: 600,
 })

@@ -143,8 +143,8 @@ export class Library {
 
   /** Whether the store has not lost, or been rid of, what has been in it. Rejects where it cannot be asked. */
   async isStored(response: StoredResponse): Promise<boolean> {
-    if (this.#store === undefined || !response.isInStore) return true
-    return (await this.#store.get(response.storeKey(this.namespace), () => true)) === true
+    if (this.#shelf === undefined || !response.isInStore) return true
+    return this.#shelf.holds(response)
   }
 
   /** Whether no purge has taken this response. */

@@ -41,6 +41,10 @@ export class PlainShelf implements Shelf {
     return (await this.#store.get(storeKey(this.#namespace, host, path, full), () => true)) === true
   }
 
+  async holds(response: StoredResponse): Promise<boolean> {
+    return (await this.#store.get(response.storeKey(this.#namespace), () => true)) === true
+  }
+
   async write(response: StoredResponse): Promise<boolean> {
     const { selecting, key, place } = response.parts
     const ttlMs = ttlMsOf(response.parts)

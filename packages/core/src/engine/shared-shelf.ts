@@ -87,6 +87,17 @@ export class SharedShelf implements Shelf {
     return found !== undefined
   }
 
+  async holds(response: StoredResponse): Promise<boolean> {
+    const { url, entry } = this.#addressOf(response)
+    const entries = entry === url ? [] : [entry]
+    const found = await this.#store.readAll(
+      [url, ...entries],
+      () => this.#member.read(url, entries),
+      () => true,
+    )
+    return found.at(-1) !== undefined
+  }
+
   async write(response: StoredResponse): Promise<boolean> {
     const { claim, parts } = response
     await claim?.ready

@@ -15,6 +15,8 @@ export interface Shelf {
   read(key: RequestKey, request: RequestHead): Promise<Found | undefined>
   /** Whether anything is stored for a key. */
   has(key: RequestKey): Promise<boolean>
+  /** Whether this response, or one that has taken its place, is stored. */
+  holds(response: StoredResponse): Promise<boolean>
   /** Resolves with whether it is stored: not where a newer one is. */
   write(response: StoredResponse): Promise<boolean>
   remove(response: StoredResponse): Promise<void>
