@@ -1,11 +1,11 @@
-import type { BackOff } from '../engine/back-off.ts'
 import { Flights } from '../engine/flights.ts'
 import type { Journal } from '../engine/journal.ts'
 import type { Library } from '../engine/library.ts'
-import type { RefreshQueue } from '../engine/refresh-queue.ts'
+import type { Workings } from '../engine/workings.ts'
 import { nameTaken } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import type { FunctionServices } from './calls.ts'
+import { readFunctionJob } from './function-job.ts'
 import { FunctionRoad } from './function-road.ts'
 import type { AnyArgs, FunctionRules } from './function-settings.ts'
 
@@ -16,14 +16,7 @@ export class Functions {
   readonly #closing = new Set<() => void>()
   #isClosed = false
 
-  constructor(parts: {
-    readonly settings: Settings
-    readonly journal: Journal
-    readonly library: Library
-    readonly queue: RefreshQueue
-    readonly backOff: BackOff
-    readonly runClean: <T>(run: () => T) => T
-  }) {
+  constructor(parts: Workings & { readonly settings: Settings; readonly journal: Journal; readonly library: Library }) {
     this.#services = {
       ...parts,
       flights: new Flights(() => parts.library.nextOrder()),
@@ -42,6 +35,24 @@ export class Functions {
     const road = new FunctionRoad(this.#services, rules, fetch)
     this.#roads.set(rules.name, road)
     return road
+  }
+
+  get size(): number {
+    return this.#roads.size
+  }
+
+  has(road: FunctionRoad): boolean {
+    return this.#roads.get(road.name) === road
+  }
+
+  /** The worker's side of a refresh. Rejects where it is to be tried again. */
+  async perform(payload: unknown, signal: AbortSignal): Promise<void> {
+    const { journal, library } = this.#services
+    const job = readFunctionJob(payload)
+    if (job !== undefined) await library.catchUpTo(job.epoch)
+    const road = job === undefined ? undefined : this.#roads.get(job.name)
+    const refused = job === undefined ? 'job-form' : road === undefined ? 'job-name' : await road.perform(job, signal)
+    if (refused !== undefined) journal.note('refresh-dropped', () => ({ key: '', route: undefined, reason: refused }))
   }
 
   close(): void {

@@ -83,30 +83,30 @@ export abstract class Job<
 
   /** The value of a call: stored, or made now. */
   get(...args: Args): Promise<Awaited<Out>> {
-    return this.#road.call(this, args) as Promise<Awaited<Out>>
+    return this.#road.call(undefined, args) as Promise<Awaited<Out>>
   }
 
   refresh(...args: Args): Promise<Value> {
-    return this.#road.refresh(this, args) as Promise<Value>
+    return this.#road.refresh(undefined, args) as Promise<Value>
   }
 
   invalidate(...args: Args): Promise<boolean> {
-    return this.#road.invalidate(this, args)
+    return this.#road.invalidate(undefined, args)
   }
 
   delete(...args: Args): Promise<boolean> {
-    return this.#road.delete(this, args)
+    return this.#road.delete(undefined, args)
   }
 
   set(args: Args, value: Value): Promise<boolean> {
-    return this.#road.set(this, args, value)
+    return this.#road.set(undefined, args, value)
   }
 
   peek(...args: Args): Promise<PeekedValue<Value> | undefined> {
-    return this.#road.peek(this, args) as Promise<PeekedValue<Value> | undefined>
+    return this.#road.peek(undefined, args) as Promise<PeekedValue<Value> | undefined>
   }
 
   keyOf(...args: Args): string {
-    return this.#road.keyOf(this, args)
+    return this.#road.keyOf(undefined, args)
   }
 }
