@@ -1,12 +1,14 @@
 import { Flights } from '../engine/flights.ts'
+import type { RefreshJob } from '../engine/job-queue.ts'
 import type { Journal } from '../engine/journal.ts'
 import type { Library } from '../engine/library.ts'
 import type { Workings } from '../engine/workings.ts'
-import { nameTaken } from '../errors.ts'
+import { invalidOption, nameTaken } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import type { FunctionServices } from './calls.ts'
 import { readFunctionJob } from './function-job.ts'
 import { FunctionRoad } from './function-road.ts'
+import { roadOf } from './wrap.ts'
 import type { AnyArgs, FunctionRules } from './function-settings.ts'
 
 /** The cached functions of a cache, by name. */
@@ -41,8 +43,12 @@ export class Functions {
     return this.#roads.size
   }
 
-  has(road: FunctionRoad): boolean {
-    return this.#roads.get(road.name) === road
+  /** The job that makes a call again and again. Throws CACHEBACK_INVALID_OPTION for what is no function of this cache. */
+  scheduledJob(call: object, args: AnyArgs): RefreshJob {
+    const road = typeof call === 'function' || (typeof call === 'object' && call !== null) ? roadOf(call) : undefined
+    const job = road !== undefined && this.#roads.get(road.name) === road ? road.scheduledJob(args) : undefined
+    if (job === undefined) throw invalidOption('schedule', SCHEDULED, call)
+    return job
   }
 
   /** The worker's side of a refresh. Rejects where it is to be tried again. */
@@ -61,3 +67,5 @@ export class Functions {
     this.#closing.clear()
   }
 }
+
+const SCHEDULED = 'calls of functions that this cache has wrapped, with arguments that a worker gets as they are'

@@ -3,6 +3,7 @@ import type { Cacheback } from '../types.ts'
 import type { CallInfo, FunctionMethods, FunctionOptions, PeekedValue } from './function-options.ts'
 import type { FunctionRoad } from './function-road.ts'
 import { type AnyArgs, type AnyOptions, type FunctionRules, readFunctionRules } from './function-settings.ts'
+import { noteRoad } from './wrap.ts'
 
 /** Options of a job: those of a function that are not methods to override. */
 export type JobOptions<Args extends readonly unknown[], Value> = Pick<
@@ -46,6 +47,7 @@ export abstract class Job<
       process: (value, info, args) => this.process(value as Value | Empty, info, ...own(args)),
     }
     this.#road = (cache as ResponseCache).road.functions.add(overridden, (_self, args) => this.fetch(...own(args)))
+    noteRoad(this, this.#road)
   }
 
   /** Makes the value of a call. */

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 
 import type { BackOff } from '../engine/back-off.ts'
 import type { Claim } from '../engine/claim.ts'
+import type { Dispatch } from '../engine/dispatch.ts'
 import type { Library } from '../engine/library.ts'
 import { isLater } from '../engine/memory.ts'
 import { type Elsewhere, placeOfRefresh } from '../engine/place.ts'
@@ -56,17 +57,19 @@ export class Background {
   readonly #services: Services
   readonly #queue: RefreshQueue
   readonly #backOff: BackOff
+  readonly #dispatch: Dispatch | undefined
   readonly #runClean: <T>(run: () => T) => T
   readonly #renderer = new Renderer<Ticket>()
   readonly #elsewhere: Elsewhere
   #attached: RenderTarget | undefined
   #isClosed = false
 
-  constructor(services: Services, { queue, backOff, elsewhere, runClean }: Workings) {
+  constructor(services: Services, { queue, backOff, elsewhere, dispatch, runClean }: Workings) {
     this.#services = services
     this.#queue = queue
     this.#backOff = backOff
     this.#elsewhere = elsewhere
+    this.#dispatch = dispatch
     this.#runClean = runClean
   }
 
@@ -98,12 +101,13 @@ export class Background {
   /** Whether a refresh of it is queued or running, here, in a worker or in another process. */
   isRefreshing({ variant, parts }: StoredResponse): boolean {
     if (this.#queue.has(variant) || this.#elsewhere.has(variant)) return true
-    return this.#services.dispatch?.isUnderWay(variant, parts.receivedAt) === true
+    return this.#dispatch?.isUnderWay(variant, parts.receivedAt) === true
   }
 
   /** Has a stale response refreshed once, unless that is under way or the last refresh has failed a moment ago. */
   refreshSoon(passage: Passage, response: StoredResponse): void {
-    const { journal, library, dispatch } = this.#services
+    const { journal, library } = this.#services
+    const dispatch = this.#dispatch
     const variant = response.variant
     if (this.#isClosed || this.isRefreshing(response) || this.#backOff.forbids(variant)) return
     const target = this.targetOf(passage.visit)
@@ -212,6 +216,10 @@ export class Background {
     // Or while it waited for that.
     if (library.admits(response)) await this.refreshNow({ ...plan, claim }, request, target, response, signal)
     else claim?.end()
+  }
+
+  get isAttached(): boolean {
+    return this.#attached !== undefined
   }
 
   /** The server through which pages are rendered of which no visitor's request says where. Throws CACHEBACK_NO_RENDERER. */

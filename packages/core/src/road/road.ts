@@ -90,7 +90,6 @@ export class Road {
       flights: new Flights(() => this.library.nextOrder()),
       budget: this.#budget,
       labels: this.#labels,
-      dispatch: this.dispatch,
       exchangeOf: (passage: Passage) => this.#exchangeOf(passage),
       again: (passage: Passage) => this.#again(passage),
     }
