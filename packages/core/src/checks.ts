@@ -47,7 +47,8 @@ const isEvery = (value: unknown): boolean => typeof value === 'number' && value 
 const isScheduled = (value: unknown): boolean =>
   typeof value === 'object' &&
   value !== null &&
-  ('url' in value || ('call' in value && (!('args' in value) || value.args === undefined || Array.isArray(value.args)))) &&
+  ('url' in value ||
+    ('call' in value && (!('args' in value) || value.args === undefined || Array.isArray(value.args)))) &&
   'every' in value &&
   isEvery(value.every)
 export const scheduledRefreshes: Check = check(
