@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 
 import { beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 
+import { freePort } from '../support/ports.ts'
 import { startRedis } from '../support/redis.ts'
 import { get } from './demo.ts'
 
@@ -62,12 +62,4 @@ async function printed(child: ChildProcess, expression: RegExp): Promise<string>
     if (found !== undefined) return found
   }
   throw new Error('It has ended without a word of that.')
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  return port
 }

@@ -7,6 +7,12 @@ import type { Clock } from '../support/clock.ts'
 import { startProxy } from '../support/proxy.ts'
 import { makeStage, settle } from './stage.ts'
 
+const idle = (caches: readonly Cacheback[]) => Promise.all(caches.map((cache) => cache.idle()))
+
+/** The calls that several have at once. */
+const crowd = <Value>(calls: readonly (() => Promise<Value>)[], each = 10): Promise<Value[]> =>
+  Promise.all(calls.flatMap((call) => Array.from({ length: each }, call)))
+
 // One function in several processes over one @cacheback/redis: each cache is a process.
 describe('several processes × shared', () => {
   async function start(count = 3) {
@@ -16,12 +22,6 @@ describe('several processes × shared', () => {
     const fetch = vi.fn<(id?: string) => Promise<number>>(async () => (n += 1))
     return { ...stage, caches, fetch }
   }
-
-  const idle = (caches: readonly Cacheback[]) => Promise.all(caches.map((cache) => cache.idle()))
-
-  /** The calls that several have at once. */
-  const crowd = <Value>(calls: readonly (() => Promise<Value>)[], each = 10): Promise<Value[]> =>
-    Promise.all(calls.flatMap((call) => Array.from({ length: each }, call)))
 
   test('FS-01 a cold call that all have at once is one call of the function', async () => {
     const { caches, fetch, gate } = await start(4)
@@ -135,7 +135,7 @@ describe('several processes × shared', () => {
 
   test('FS-07 a value that cannot be stored is made by each', async () => {
     const { caches } = await start(2)
-    const make = vi.fn(async () => ({ now: () => 1 }))
+    const make = vi.fn<() => Promise<{ now: () => number }>>(async () => ({ now: () => 1 }))
     const [here, there] = caches.map((cache) => cache.wrap(make, { name: 'make' }))
     const [first, second] = await Promise.all([here!(), there!()])
     expect([first.now(), second.now()]).toEqual([1, 1])

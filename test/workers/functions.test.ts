@@ -19,7 +19,7 @@ const EVENTS = ['refresh', 'refresh-failed', 'refresh-dropped', 'refresh-sent', 
 interface Process {
   readonly cache: Cacheback
   /** How often this has happened, for this reason where one is named. */
-  count(event: EventName, reason?: string): number
+  readonly count: (event: EventName, reason?: string) => number
 }
 
 const STORES = {

@@ -155,6 +155,7 @@ export class Refreshes {
       claim?.end()
       return undefined
     }
+    this.#waiting.delete(full)
     const call = this.#calls.begin(request, held, false, claim)
     void this.#watch(request, held, call)
     return call
