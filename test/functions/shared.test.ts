@@ -13,16 +13,16 @@ const idle = (caches: readonly Cacheback[]) => Promise.all(caches.map((cache) =>
 const crowd = <Value>(calls: readonly (() => Promise<Value>)[], each = 10): Promise<Value[]> =>
   Promise.all(calls.flatMap((call) => Array.from({ length: each }, call)))
 
+async function start(count = 3) {
+  const stage = makeStage('shared')
+  const caches = await Promise.all(Array.from({ length: count }, () => stage.open()))
+  let n = 0
+  const fetch = vi.fn<(id?: string) => Promise<number>>(async () => (n += 1))
+  return { ...stage, caches, fetch }
+}
+
 // One function in several processes over one @cacheback/redis: each cache is a process.
 describe('several processes × shared', () => {
-  async function start(count = 3) {
-    const stage = makeStage('shared')
-    const caches = await Promise.all(Array.from({ length: count }, () => stage.open()))
-    let n = 0
-    const fetch = vi.fn<(id?: string) => Promise<number>>(async () => (n += 1))
-    return { ...stage, caches, fetch }
-  }
-
   test('FS-01 a cold call that all have at once is one call of the function', async () => {
     const { caches, fetch, gate } = await start(4)
     const hold = gate()
