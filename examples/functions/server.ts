@@ -1,14 +1,14 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-import { createCacheback } from '@cacheback/core'
-
+import { openCache } from './cache.ts'
 import { cachedSearch } from './search.ts'
 
-// A small page over a slow function. Stale answers are given at once; the next one is made behind, in this process.
-const cache = createCacheback()
+// A small page over a slow function. Stale answers are given at once; the next one is made behind: in this process, or by
+// worker.ts where REDIS_URL says how to reach it.
+const cache = await openCache()
 const search = cachedSearch(cache, Number(process.env['DEMO_MAX_AGE'] ?? 5))
-for (const event of ['refresh', 'refresh-failed', 'purge'] as const) {
+for (const event of ['refresh', 'refresh-sent', 'refresh-failed', 'purge'] as const) {
   cache.on(event, ({ key, durationMs }) =>
     console.log(event, key, durationMs === undefined ? '' : `${durationMs | 0} ms`),
   )

@@ -22,8 +22,8 @@ export class Demo {
   readonly child: ChildProcess
   readonly exit: Promise<unknown[]>
 
-  constructor(framework: string, env: Record<string, string>) {
-    const server = fileURLToPath(new URL(`../../examples/${framework}/server.ts`, import.meta.url))
+  constructor(framework: string, env: Record<string, string>, file = 'server.ts') {
+    const server = fileURLToPath(new URL(`../../examples/${framework}/${file}`, import.meta.url))
     this.child = spawn(process.execPath, ['--conditions=cacheback-source', server], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

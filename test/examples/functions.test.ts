@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { freePort } from '../support/port.ts'
+import { startRedis } from '../support/redis.ts'
 import { Demo, get } from './demo.ts'
 
 const execute = promisify(execFile)
@@ -39,6 +41,24 @@ test('the page over a slow function: a miss, a hit, stale at once, and a new one
   expect((await ask('%3Cscript%3E')).body).not.toContain('<script>')
   expect(await demo.stop()).toBe(0)
   expect(demo.errors).toBe('')
+})
+
+test('the same with a worker process: the server never searches again', { timeout: 60_000 }, async () => {
+  const port = await freePort()
+  const redis = await startRedis({ args: ['--port', String(port), '--bind', '127.0.0.1'] })
+  onTestFinished(redis.stop)
+  const env = { PORT: '0', DEMO_MAX_AGE: '1', REDIS_URL: `redis://127.0.0.1:${port}` }
+  const [demo, worker] = [new Demo('functions', env), new Demo('functions', env, 'worker.ts')]
+  onTestFinished(async () => void (await Promise.all([demo.stop(), worker.stop()])))
+  await vi.waitFor(() => expect(demo.printed + worker.printed).toMatch(/kill -USR2[^]*working/), { timeout: 20_000 })
+  const ask = async (): Promise<string> => /searched at (\S+)/.exec((await get(`${demo.url}/?q=klingen`)).body)![1]!
+  const first = await ask()
+  await vi.waitFor(async () => expect(await ask()).not.toBe(first), { timeout: 20_000, interval: 100 })
+  await vi.waitFor(() => expect(worker.printed).toMatch(/^refreshed .*findLanguages:klingen~/m))
+  expect(demo.printed).toMatch(/^refresh-sent /m)
+  expect(demo.printed).not.toMatch(/^refresh /m)
+  expect([await demo.stop(), await worker.stop()]).toEqual([0, 0])
+  expect(demo.errors + worker.errors).toBe('')
 })
 
 test.each(['first', 'job'])('examples/functions/%s.ts does what is said of it', async (name) => {

@@ -38,7 +38,7 @@ export async function sharedRedis(path: string, prefix: string): Promise<RedisSt
 }
 
 /** Every process of a test has the clock of the test, and so has the store. */
-function onClock(store: RedisStore, clock: { readonly now: number }): RedisStore {
+export function onClock(store: RedisStore, clock: { readonly now: number }): RedisStore {
   const join: RedisStore['join'] = (party) => {
     const member = store.join(party)
     member.time = async () => clock.now

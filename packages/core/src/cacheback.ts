@@ -1,5 +1,6 @@
 import type { RequestListener, Server } from 'node:http'
 
+import type { RefreshJob } from './engine/job-queue.ts'
 import type { StoredResponse } from './engine/stored-response.ts'
 import {
   CachebackError,
@@ -34,6 +35,7 @@ import type {
   Inspection,
   PurgeOptions,
   PurgeReport,
+  ScheduledRefresh,
   Selector,
   ServerFactory,
   Stats,
@@ -128,19 +130,25 @@ export class ResponseCache implements Cacheback {
 
   work(options: WorkOptions = {}): CacheWorker {
     checkWorkOptions(options)
-    const { jobs, settings, background, library } = this.road
+    const { jobs, settings, background, functions, library } = this.road
     const { queue = settings.refresh.queue, concurrency = 4, schedule } = options
     if (this.#closing !== undefined) throw closed()
     if (queue === undefined) throw noQueue()
     if (!library.hasStore) throw noSharedStore()
-    void background.attached
-    const scheduled = schedule?.map(({ url, headers = {}, every }) => {
-      headOfUrl(url, headers)
-      return { ...urlJob(url, headers), everyMs: every * 1000 }
-    })
+    // Whoever has functions may want a worker for those alone.
+    if (functions.size === 0) void background.attached
+    const scheduled = schedule?.map((item) => ({ ...this.#scheduledJob(item), everyMs: item.every * 1000 }))
     const worker = jobs.work(queue, { concurrency })
     if (scheduled !== undefined) jobs.schedule(queue, scheduled)
     return worker
+  }
+
+  #scheduledJob(item: ScheduledRefresh): RefreshJob {
+    if ('call' in item) return this.road.functions.scheduledJob(item.call, item.args ?? [])
+    const { url, headers = {} } = item
+    void this.road.background.attached
+    headOfUrl(url, headers)
+    return urlJob(url, headers)
   }
 
   /** A scheduled refresh. What the app answers to it is its own affair: the next one comes by itself. */

@@ -45,10 +45,15 @@ export const jobQueue: Check = check(
 /** Oftener than each second is no schedule. */
 const isEvery = (value: unknown): boolean => typeof value === 'number' && value >= 1 && value <= 2 ** 31 / 1000
 const isScheduled = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && 'url' in value && 'every' in value && isEvery(value.every)
+  typeof value === 'object' &&
+  value !== null &&
+  ('url' in value ||
+    ('call' in value && (!('args' in value) || value.args === undefined || Array.isArray(value.args)))) &&
+  'every' in value &&
+  isEvery(value.every)
 export const scheduledRefreshes: Check = check(
   (value) => Array.isArray(value) && value.every(isScheduled),
-  'an array of { url, every: seconds }, from 1 second on',
+  'an array of { url, every: seconds } or { call, args: [], every: seconds }, from 1 second on',
 )
 export const fieldNames: Check = check(isTokens, 'an array of header names')
 

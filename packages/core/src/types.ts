@@ -1,6 +1,6 @@
 import type { RequestListener, Server } from 'node:http'
 
-import type { AnyFunction, CachedOf, OptionsOf } from './functions/function-options.ts'
+import type { AnyFunction, CachedOf, FunctionMethods, OptionsOf } from './functions/function-options.ts'
 import type { JobQueue } from './engine/job-queue.ts'
 
 /** What a purge removes. A URL or prefix that is absolute means that host (any scheme), a path means every host. */
@@ -162,12 +162,23 @@ export interface WarmResult {
   readonly failed: readonly { readonly item: WarmItem; readonly error: unknown }[]
 }
 
-/** A URL that workers refresh again and again. */
-export interface ScheduledRefresh {
+/** What workers refresh again and again: a URL, or a call of a cached function. */
+export type ScheduledRefresh = ScheduledUrl | ScheduledCall
+
+export interface ScheduledUrl {
   /** Absolute, as it is sent. */
   readonly url: string
   /** Selecting headers and keyed cookies, if any. */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Seconds from one refresh to the next. */
+  readonly every: number
+}
+
+export interface ScheduledCall {
+  /** A function that this cache has wrapped, or a Job. */
+  readonly call: Pick<FunctionMethods<never, unknown>, 'keyOf'>
+  /** Its arguments: only such as a worker gets as they are, no instances of classes. Default: none. */
+  readonly args?: readonly unknown[] | undefined
   /** Seconds from one refresh to the next. */
   readonly every: number
 }
@@ -238,8 +249,8 @@ export interface Cacheback {
    */
   warm(items: readonly WarmItem[], options?: WarmOptions): Promise<WarmResult>
   /**
-   * Makes this process a worker: it takes the refreshes that others send (`refresh: { queue }`) and makes them through the
-   * attached server. Throws CACHEBACK_NO_QUEUE, CACHEBACK_NO_SHARED_STORE, CACHEBACK_NO_RENDERER, CACHEBACK_INVALID_URL,
+   * Makes this process a worker: it takes the refreshes that others send (`refresh: { queue }`) and makes them: pages through
+   * the attached server (a worker of functions alone needs none), functions by their names. Throws CACHEBACK_NO_QUEUE, CACHEBACK_NO_SHARED_STORE, CACHEBACK_NO_RENDERER, CACHEBACK_INVALID_URL,
    * CACHEBACK_INVALID_OPTION or CACHEBACK_CLOSED.
    */
   work(options?: WorkOptions): CacheWorker

@@ -1,3 +1,4 @@
+import type { Claim } from '../engine/claim.ts'
 import type { Flight } from '../engine/flights.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
 import type { AnyArgs } from './function-settings.ts'
@@ -24,22 +25,33 @@ export type Outcome =
 /** One call of the function, which others wait for. */
 export class Call {
   readonly flight: Flight
-  readonly startedAt: number
   outcome: Promise<Outcome> | undefined
+  /** Settles when it has begun, or is needless: it may have to wait for other processes. Never rejects. */
+  placed: Promise<unknown> | undefined
   /** Resolves when it counts as lost. */
   readonly lost: Promise<void>
   readonly #giveUp: () => void
-  readonly #isFenced: () => boolean
+  #startedAt = Infinity
+  #isFenced: () => boolean = () => false
+  #claim: Claim | undefined
   #isLost = false
 
-  /** `isFenced`: whether a purge has come since it began. */
-  constructor(flight: Flight, startedAt: number, isFenced: () => boolean) {
+  constructor(flight: Flight) {
     this.flight = flight
-    this.startedAt = startedAt
-    this.#isFenced = isFenced
     const { promise, resolve } = Promise.withResolvers<void>()
     this.lost = promise
     this.#giveUp = resolve
+  }
+
+  /** The function is called now. `isFenced`: whether a purge has come since then. */
+  begin(now: number, isFenced: () => boolean, claim: Claim | undefined): void {
+    this.#startedAt = now
+    this.#isFenced = isFenced
+    this.#claim = claim
+  }
+
+  get startedAt(): number {
+    return this.#startedAt
   }
 
   get isUnderWay(): boolean {
@@ -48,13 +60,19 @@ export class Call {
 
   /** Whether what it brings is what somebody wants who asks now. */
   isWanted(now: number, timeoutMs: number): boolean {
-    if (this.isUnderWay && now - this.startedAt >= timeoutMs) this.giveUp()
+    if (this.isUnderWay && now - this.#startedAt >= timeoutMs) this.giveUp()
     return !this.#isLost && !this.#isFenced()
   }
 
   /** Nobody waits for it any longer; what it brings is stored all the same, unless something newer is. */
   giveUp(): void {
     this.#isLost = true
+    this.release()
     this.#giveUp()
+  }
+
+  /** Other processes need not wait for it either. */
+  release(): void {
+    this.#claim?.end()
   }
 }

@@ -1,27 +1,24 @@
-import type { BackOff } from '../engine/back-off.ts'
-import { Flights } from '../engine/flights.ts'
+import type { Claim } from '../engine/claim.ts'
+import type { Flights } from '../engine/flights.ts'
 import type { Journal } from '../engine/journal.ts'
 import type { Library } from '../engine/library.ts'
-import type { RefreshQueue } from '../engine/refresh-queue.ts'
+import { type PlaceOfMiss, type Wanted, placeOfMiss } from '../engine/place.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
+import type { Workings } from '../engine/workings.ts'
 import { Own } from '../node/own.ts'
 import type { Freshness } from '../policy/freshness.ts'
 import type { Settings } from '../settings.ts'
 import { Call, type CallRequest, type Outcome } from './call.ts'
 import { encodeError, encodeValue } from './codec.ts'
 import type { AnyArgs, FunctionRules } from './function-settings.ts'
-import { give, requestKeyOf, storedValue } from './stored-value.ts'
+import { NOBODY, NO_REQUEST, give, requestKeyOf, storedValue } from './stored-value.ts'
 
 /** What the functions of a cache share, among themselves and with its pages. */
-export interface FunctionServices {
+export interface FunctionServices extends Workings {
   readonly settings: Settings
   readonly journal: Journal
   readonly library: Library
-  readonly queue: RefreshQueue
-  readonly backOff: BackOff
   readonly flights: Flights
-  /** Runs something in nobody's async context. */
-  readonly runClean: <T>(run: () => T) => T
   readonly isClosed: () => boolean
   /** Returns a function that takes the listener away again. */
   readonly onClose: (listener: () => void) => () => void
@@ -51,29 +48,62 @@ export class Calls {
     return call?.isUnderWay === true && this.#isWanted(call) ? call : undefined
   }
 
-  /** Calls the function. `held`: what is stored, and may have to go or to stand in. */
-  begin(request: CallRequest, held: StoredResponse | undefined, keepsErrors: boolean): Call {
-    const { library, settings, flights } = this.#services
-    const began = this.now(request.args)
-    const flight = flights.lead(request.full)
-    const { full } = request
-    const fence = this.fence(request, began.tags ?? [])
-    const isFenced = (): boolean => !library.admits(fence) || fence.freshness !== FENCE.freshness
-    const call = new Call(flight, settings.monotonicNow(), isFenced)
-    this.#byFlight.set(flight, call)
-    const conclude = async (): Promise<Outcome> => {
-      const outcome = await this.#run(request, began, held, keepsErrors)
-      const isKept = outcome.kind === 'value' && outcome.refused === undefined
-      const written = isKept ? library.visible(outcome.response.written) : undefined
-      flights.land(full, flight, { kind: 'released' }, written)
-      return outcome
-    }
-    call.outcome = conclude()
+  /** Calls the function now. `held`: what is stored, and may have to go or to stand in. */
+  begin(request: CallRequest, held: StoredResponse | undefined, keepsErrors: boolean, claim?: Claim): Call {
+    const call = this.#lead(request)
+    call.outcome = this.#make(call, request, held, keepsErrors, claim)
     return call
+  }
+
+  /**
+   * The same for somebody who waits. Where processes share a store, one of them calls; the others wait for its value, for
+   * as long as they would for a call of their own that does not come back.
+   */
+  beginMiss(request: CallRequest, held: StoredResponse | undefined): Call {
+    const { library, isClosed } = this.#services
+    const { sharing } = library
+    if (sharing === undefined) return this.begin(request, held, true)
+    this.makeWay(request.full)
+    const call = this.#lead(request)
+    const wanted = this.wanted(request, held)
+    const place = placeOfMiss(library, sharing, wanted, this.#rules.refreshTimeoutMs, () => !isClosed())
+    call.placed = place
+    call.outcome = this.#takeOrMake(call, place, request, held)
+    return call
+  }
+
+  /** What a call needs a place for among those of other processes. */
+  wanted(request: CallRequest, held: StoredResponse | undefined): Wanted {
+    const isGood = (found: StoredResponse): boolean => this.#isGood(found, request.args)
+    return { key: requestKeyOf(request.key), request: NO_REQUEST, held, isGood }
+  }
+
+  /** A call of this process whose value nobody wants any more keeps nobody waiting. */
+  makeWay(full: string): void {
+    const call = this.#latest(full)
+    if (call?.isUnderWay === true && !this.#isWanted(call)) call.release()
+  }
+
+  /** What callers get of what is stored; undefined for bytes that are no value. */
+  give(held: StoredResponse): Promise<unknown> | undefined {
+    const { journal, library } = this.#services
+    try {
+      return give(held, () => library.memory.resize(held))
+    } catch {
+      library.memory.remove(held)
+      journal.note('store-error', () => ({ ...library.describe(held), reason: 'undecodable' }))
+      return undefined
+    }
   }
 
   /** Encodes and keeps a value that was made now. */
   keep(request: CallRequest, value: unknown, began: Began): Outcome {
+    const outcome = this.#keep(request, value, began)
+    if (!isKept(outcome)) began.claim?.end()
+    return outcome
+  }
+
+  #keep(request: CallRequest, value: unknown, began: Began): Outcome {
     const freshness = this.#freshnessOf(request, value)
     const body = this.#encode(request, () => encodeValue(value))
     if (typeof body === 'string') return { kind: 'raw', value, refused: body }
@@ -99,15 +129,55 @@ export class Calls {
   }
 
   /** Where a call begins in the order of things. */
-  now(args: AnyArgs): Began {
+  now(args: AnyArgs, claim?: Claim): Began {
     const { library } = this.#services
-    return { order: library.nextOrder(), epoch: library.epoch, tags: this.#tagsOf(args) }
+    return { order: library.nextOrder(), epoch: library.epoch, tags: this.#tagsOf(args), claim }
   }
 
   /** What stands for a call where purges are asked about it. */
   fence({ key, name }: CallRequest, tags: readonly string[]): StoredResponse {
     const { library } = this.#services
     return storedValue({ ...FENCE, key, name, tags, epoch: library.epoch, order: library.nextOrder() })
+  }
+
+  #lead(request: CallRequest): Call {
+    const flight = this.#services.flights.lead(request.full)
+    const call = new Call(flight)
+    this.#byFlight.set(flight, call)
+    return call
+  }
+
+  async #takeOrMake(
+    call: Call,
+    place: Promise<PlaceOfMiss>,
+    request: CallRequest,
+    held: StoredResponse | undefined,
+  ): Promise<Outcome> {
+    const found = await place
+    if (found.kind !== 'stored') {
+      return this.#make(call, request, held, true, found.kind === 'claim' ? found.claim : undefined)
+    }
+    this.#services.flights.land(request.full, call.flight, { kind: 'released' })
+    return { kind: 'value', response: found.response }
+  }
+
+  /** Runs synchronously as far as the function does. */
+  async #make(
+    call: Call,
+    request: CallRequest,
+    held: StoredResponse | undefined,
+    keepsErrors: boolean,
+    claim: Claim | undefined,
+  ): Promise<Outcome> {
+    const { library, settings, flights } = this.#services
+    const began = this.now(request.args, claim)
+    const fence = this.fence(request, began.tags ?? [])
+    const isFenced = (): boolean => !library.admits(fence) || fence.freshness !== FENCE.freshness
+    call.begin(settings.monotonicNow(), isFenced, claim)
+    const outcome = await this.#run(request, began, held, keepsErrors)
+    const written = isKept(outcome) ? library.visible(outcome.response.written) : undefined
+    flights.land(request.full, call.flight, { kind: 'released' }, written)
+    return outcome
   }
 
   async #run(
@@ -120,10 +190,30 @@ export class Calls {
     try {
       value = await this.#fetch(request.self, request.args)
     } catch (error) {
-      if (keepsErrors) this.#keepError(request, error, began, held)
+      if (!keepsErrors || !this.#keepError(request, error, began, held)) began.claim?.end()
       return { kind: 'thrown', error }
     }
     return this.keep(request, value, began)
+  }
+
+  /** Whether what another process has made will do for one who waits. */
+  #isGood(found: StoredResponse, args: AnyArgs): boolean {
+    const now = this.#services.settings.now()
+    const decision = found.decide(NOBODY, now)
+    const isUsable =
+      decision === 'fresh' || (decision === 'stale' && !this.#isTooOld(now - found.parts.receivedAt, args))
+    const given = isUsable ? this.give(found) : undefined
+    // An error that is kept is looked at by whoever gets it.
+    given?.catch(() => undefined)
+    return given !== undefined
+  }
+
+  #isTooOld(ageMs: number, args: AnyArgs): boolean {
+    try {
+      return this.#rules.fetchesWhenStale(ageMs, args)
+    } catch {
+      return true
+    }
   }
 
   #latest(full: string): Call | undefined {
@@ -135,18 +225,24 @@ export class Calls {
     return call.isWanted(this.#services.settings.monotonicNow(), this.#rules.refreshTimeoutMs)
   }
 
-  /** Where it is asked for and nothing good is stored that could stand in later. */
-  #keepError(request: CallRequest, error: unknown, { tags, ...began }: Began, held: StoredResponse | undefined): void {
+  /** Where it is asked for and nothing good is stored that could stand in later. Returns whether it is kept. */
+  #keepError(
+    request: CallRequest,
+    error: unknown,
+    { tags, ...began }: Began,
+    held: StoredResponse | undefined,
+  ): boolean {
     const now = this.#services.settings.now()
-    if (tags === undefined || (held !== undefined && now < held.freshness.errorUntil)) return
+    if (tags === undefined || (held !== undefined && now < held.freshness.errorUntil)) return false
     const seconds = this.#lifetime(request, () => this.#rules.errorMaxAge(error, request.args))
-    if (typeof seconds !== 'number' || seconds === 0) return
+    if (typeof seconds !== 'number' || seconds === 0) return false
     const body = this.#encode(request, () => encodeError(error))
-    if (typeof body === 'string') return
+    if (typeof body === 'string') return false
     const until = now + seconds * 1000
     const freshness = { bornAt: now, freshUntil: until, staleUntil: until, errorUntil: until }
     const { key, name } = request
-    this.#services.library.keep(storedValue({ ...began, key, name, tags, body, isError: true, freshness }))
+    const stored = storedValue({ ...began, key, name, tags, body, isError: true, freshness })
+    return 'written' in this.#services.library.keep(stored)
   }
 
   /** The times of a value made now; or why it is not to be stored. */
@@ -204,7 +300,13 @@ interface Began {
   readonly epoch: number
   /** Undefined: nobody knows them. */
   readonly tags: readonly string[] | undefined
+  /** Its place among all processes, where they share a store. */
+  readonly claim: Claim | undefined
 }
+
+type Kept = Extract<Outcome, { kind: 'value' }>
+
+const isKept = (outcome: Outcome): outcome is Kept => outcome.kind === 'value' && outcome.refused === undefined
 
 /** The key and the name by which events know a call. */
 export const describeCall = (

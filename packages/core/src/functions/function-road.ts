@@ -1,12 +1,14 @@
+import type { RefreshJob } from '../engine/job-queue.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
 import { closed } from '../errors.ts'
 import { keyOfArguments } from './argument-key.ts'
 import type { Call, CallRequest, Outcome } from './call.ts'
 import { Calls, type FunctionServices, describeCall } from './calls.ts'
+import { type FunctionJob, functionJob } from './function-job.ts'
 import type { CallInfo, PeekedValue } from './function-options.ts'
 import type { AnyArgs, FunctionRules } from './function-settings.ts'
 import { Refreshes } from './refreshes.ts'
-import { NO_REQUEST, fullKeyOf, give, isError, keyOfFull, pathOf, requestKeyOf } from './stored-value.ts'
+import { NOBODY, NO_REQUEST, fullKeyOf, give, isError, keyOfFull, pathOf, requestKeyOf } from './stored-value.ts'
 
 /**
  * The road of a call: key, stored? decide; then give, or give and refresh, or call the function. It runs synchronously
@@ -91,7 +93,10 @@ export class FunctionRoad {
 
   async set(self: unknown, args: AnyArgs, value: unknown): Promise<boolean> {
     const request = this.#requestOf(self, args)
-    const outcome = this.#calls.keep(request, value, this.#calls.now(args))
+    const { sharing } = this.#services.library
+    // Its rank arrives later: nothing has been read that could be older than that.
+    const claim = sharing?.order(requestKeyOf(request.key), NO_REQUEST, 0)
+    const outcome = this.#calls.keep(request, value, this.#calls.now(args, claim))
     if (outcome.kind !== 'value' || outcome.refused !== undefined) return false
     await outcome.response.written
     return true
@@ -103,7 +108,7 @@ export class FunctionRoad {
     const { freshUntil, staleUntil, errorUntil } = held.freshness
     const usableUntil = Math.max(freshUntil, staleUntil, errorUntil)
     const times = { storedAt: held.parts.receivedAt, freshUntil, usableUntil }
-    const given = this.#give(held)
+    const given = this.#calls.give(held)
     if (given === undefined) return undefined
     return given.then(
       (value) => ({ value, error: undefined, ...times }),
@@ -117,6 +122,25 @@ export class FunctionRoad {
     return this.#out(await this.#fetch(self, args), MADE, args)
   }
 
+  /** The job that makes this call again and again. Undefined where its arguments cannot leave the process. */
+  scheduledJob(args: AnyArgs): RefreshJob | undefined {
+    return functionJob(this.#requestOf(undefined, args), 0, true)
+  }
+
+  /** The worker's side of a refresh. Rejects where it is to be tried again. Returns why it is refused, if it is. */
+  async perform({ args, full, always }: FunctionJob, signal: AbortSignal): Promise<string | undefined> {
+    let request: CallRequest
+    try {
+      request = this.#requestOf(undefined, args)
+    } catch {
+      // A `key` of the user's may do what it likes with what is no argument of his.
+      return 'job-key'
+    }
+    if (request.full !== full) return 'job-key'
+    await this.#refreshes.perform(request, await this.#find(request), always, signal)
+    return undefined
+  }
+
   #requestOf(self: unknown, args: AnyArgs): CallRequest {
     if (this.#services.isClosed()) throw closed()
     const full = this.#fullKeyOf(self, args)
@@ -127,7 +151,7 @@ export class FunctionRoad {
     const { library, settings } = this.#services
     const held = library.inMemory(full, NO_REQUEST)
     const isFresh = held?.decide(NOBODY, settings.now()) === 'fresh'
-    const hit = isFresh ? this.#hit(held, args) : undefined
+    const hit = isFresh && library.vouchesFor(held) ? this.#hit(held, args) : undefined
     if (hit !== undefined) return hit
     const request: CallRequest = { self, args, key: keyOfFull(full), full, name: this.name }
     const used = held === undefined || isFresh ? undefined : this.#use(request, held)
@@ -149,10 +173,12 @@ export class FunctionRoad {
   #use(request: CallRequest, held: StoredResponse): Promise<unknown> | undefined {
     const { journal, library, settings } = this.#services
     const now = settings.now()
+    // Cut off from the other processes for too long, nobody knows whether it has been purged.
+    if (!library.vouchesFor(held)) return undefined
     const decision = held.decide(NOBODY, now)
     if (decision === 'fresh') return this.#hit(held, request.args)
     if (decision !== 'stale' || this.#isTooOld(held, now, request)) return undefined
-    const given = this.#give(held)
+    const given = this.#calls.give(held)
     if (given === undefined) return undefined
     held.hits += 1
     journal.note('stale', () => library.describe(held))
@@ -162,7 +188,7 @@ export class FunctionRoad {
 
   /** Undefined for what cannot be read. */
   #hit(held: StoredResponse, args: AnyArgs): Promise<unknown> | undefined {
-    const given = this.#give(held)
+    const given = this.#calls.give(held)
     if (given === undefined) return undefined
     held.hits += 1
     this.#services.journal.note('hit', () => this.#services.library.describe(held))
@@ -200,6 +226,8 @@ export class FunctionRoad {
   async #fetchOrJoin(request: CallRequest, held: StoredResponse | undefined, lookedAt: number): Promise<Outcome> {
     let call: Call | undefined
     while ((call = this.#calls.joinable(request.full, lookedAt)) !== undefined) {
+      // Its own time begins when no other process is at it any more.
+      if (call.placed !== undefined) await call.placed
       const joined = await call.flight.join(this.#rules.refreshTimeoutMs, () => true)
       if (joined.kind !== 'timeout') return call.outcome!
       call.giveUp()
@@ -207,24 +235,12 @@ export class FunctionRoad {
       const made = this.#services.library.inMemory(request.full, NO_REQUEST)
       if (made !== undefined && made !== held && !isError(made)) return { kind: 'value', response: made }
     }
-    return this.#calls.begin(request, held, true).outcome!
+    return this.#calls.beginMiss(request, held).outcome!
   }
 
   #standIn(held: StoredResponse | undefined): Promise<unknown> | undefined {
     if (held === undefined || isError(held) || !this.#services.library.admits(held)) return undefined
-    return this.#services.settings.now() < held.freshness.errorUntil ? this.#give(held) : undefined
-  }
-
-  /** Undefined for bytes that are no value: what comes out of a store may be anything. */
-  #give(held: StoredResponse): Promise<unknown> | undefined {
-    const { journal, library } = this.#services
-    try {
-      return give(held, () => library.memory.resize(held))
-    } catch {
-      library.memory.remove(held)
-      journal.note('store-error', () => ({ ...library.describe(held), reason: 'undecodable' }))
-      return undefined
-    }
+    return this.#services.settings.now() < held.freshness.errorUntil ? this.#calls.give(held) : undefined
   }
 
   /** What is stored for a call, whatever its age. */
@@ -250,7 +266,6 @@ function giveOutcome(outcome: Outcome): Promise<unknown> {
 const MAX_KNOWN = 2000
 const MAX_KNOWN_LENGTH = 64
 
-const NOBODY = { authorized: false }
 const HIT: CallInfo = { status: 'hit', sync: undefined }
 const STALE: CallInfo = { status: 'stale', sync: false }
 const RENEWED: CallInfo = { status: 'stale', sync: true }

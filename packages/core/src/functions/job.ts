@@ -3,6 +3,7 @@ import type { Cacheback } from '../types.ts'
 import type { CallInfo, FunctionMethods, FunctionOptions, PeekedValue } from './function-options.ts'
 import type { FunctionRoad } from './function-road.ts'
 import { type AnyArgs, type AnyOptions, type FunctionRules, readFunctionRules } from './function-settings.ts'
+import { noteRoad } from './wrap.ts'
 
 /** Options of a job: those of a function that are not methods to override. */
 export type JobOptions<Args extends readonly unknown[], Value> = Pick<
@@ -46,6 +47,7 @@ export abstract class Job<
       process: (value, info, args) => this.process(value as Value | Empty, info, ...own(args)),
     }
     this.#road = (cache as ResponseCache).road.functions.add(overridden, (_self, args) => this.fetch(...own(args)))
+    noteRoad(this, this.#road)
   }
 
   /** Makes the value of a call. */
@@ -83,30 +85,30 @@ export abstract class Job<
 
   /** The value of a call: stored, or made now. */
   get(...args: Args): Promise<Awaited<Out>> {
-    return this.#road.call(this, args) as Promise<Awaited<Out>>
+    return this.#road.call(undefined, args) as Promise<Awaited<Out>>
   }
 
   refresh(...args: Args): Promise<Value> {
-    return this.#road.refresh(this, args) as Promise<Value>
+    return this.#road.refresh(undefined, args) as Promise<Value>
   }
 
   invalidate(...args: Args): Promise<boolean> {
-    return this.#road.invalidate(this, args)
+    return this.#road.invalidate(undefined, args)
   }
 
   delete(...args: Args): Promise<boolean> {
-    return this.#road.delete(this, args)
+    return this.#road.delete(undefined, args)
   }
 
   set(args: Args, value: Value): Promise<boolean> {
-    return this.#road.set(this, args, value)
+    return this.#road.set(undefined, args, value)
   }
 
   peek(...args: Args): Promise<PeekedValue<Value> | undefined> {
-    return this.#road.peek(this, args) as Promise<PeekedValue<Value> | undefined>
+    return this.#road.peek(undefined, args) as Promise<PeekedValue<Value> | undefined>
   }
 
   keyOf(...args: Args): string {
-    return this.#road.keyOf(this, args)
+    return this.#road.keyOf(undefined, args)
   }
 }

@@ -1,3 +1,4 @@
+import type { Claim } from '../engine/claim.ts'
 import { StoredResponse } from '../engine/stored-response.ts'
 import { Own } from '../node/own.ts'
 import type { RequestHead } from '../policy/fields.ts'
@@ -22,6 +23,9 @@ export const NO_REQUEST: RequestHead = {
   headers: {},
   rawHeaders: [],
 }
+
+/** Who decides whether a value is fresh: nobody with credentials. */
+export const NOBODY = { authorized: false }
 
 /** The full key of a call: no request's begins with this scheme. */
 export const fullKeyOf = (key: string): string => SCHEME + key
@@ -63,10 +67,11 @@ export interface ValueDetails {
   readonly freshness: Freshness
   readonly epoch: number
   readonly order: number
+  readonly claim?: Claim | undefined
 }
 
 export function storedValue(details: ValueDetails): StoredResponse {
-  const { key, name, tags, body, isError, freshness, epoch, order } = details
+  const { key, name, tags, body, isError, freshness, epoch, order, claim } = details
   const { bornAt, freshUntil, staleUntil, errorUntil } = freshness
   const place: Place = {
     host: '',
@@ -78,7 +83,7 @@ export function storedValue(details: ValueDetails): StoredResponse {
     route: name,
     tags,
   }
-  return new StoredResponse(
+  const response = new StoredResponse(
     {
       key: fullKeyOf(key),
       selecting: NONE,
@@ -99,6 +104,11 @@ export function storedValue(details: ValueDetails): StoredResponse {
     },
     order,
   )
+  if (claim !== undefined) {
+    response.claim = claim
+    response.rank = claim.rank
+  }
+  return response
 }
 
 export const isError = (response: StoredResponse): boolean => response.parts.status === ERROR_STATUS

@@ -2,9 +2,13 @@ import type { IncomingMessage } from 'node:http'
 
 import type { BackOff } from '../engine/back-off.ts'
 import type { Claim } from '../engine/claim.ts'
+import type { Dispatch } from '../engine/dispatch.ts'
 import type { Library } from '../engine/library.ts'
+import { isLater } from '../engine/memory.ts'
+import { type Elsewhere, placeOfRefresh } from '../engine/place.ts'
 import type { RefreshQueue } from '../engine/refresh-queue.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
+import type { Workings } from '../engine/workings.ts'
 import { noRenderer } from '../errors.ts'
 import { type FillListener, type FillResult } from '../node/fill-listener.ts'
 import { type RenderedFor, headOf, renderRequest } from '../node/render-request.ts'
@@ -12,7 +16,6 @@ import { type RenderRequest, type RenderTarget, Renderer } from '../node/rendere
 import type { Visit } from '../node/visit.ts'
 import { type Wire } from '../node/wire.ts'
 import type { Passage } from './passage.ts'
-import type { RequestHead } from '../policy/fields.ts'
 import { responseJob } from './response-job.ts'
 import { isFailure } from '../policy/storable.ts'
 import { carriedOf, namesOf } from '../policy/vary.ts'
@@ -54,17 +57,19 @@ export class Background {
   readonly #services: Services
   readonly #queue: RefreshQueue
   readonly #backOff: BackOff
+  readonly #dispatch: Dispatch | undefined
   readonly #runClean: <T>(run: () => T) => T
   readonly #renderer = new Renderer<Ticket>()
-  /** What other processes are refreshing: this one waits for what they store. */
-  readonly #elsewhere = new Map<string, Promise<void>>()
+  readonly #elsewhere: Elsewhere
   #attached: RenderTarget | undefined
   #isClosed = false
 
-  constructor(services: Services, queue: RefreshQueue, backOff: BackOff, runClean: <T>(run: () => T) => T) {
+  constructor(services: Services, { queue, backOff, elsewhere, dispatch, runClean }: Workings) {
     this.#services = services
     this.#queue = queue
     this.#backOff = backOff
+    this.#elsewhere = elsewhere
+    this.#dispatch = dispatch
     this.#runClean = runClean
   }
 
@@ -96,12 +101,13 @@ export class Background {
   /** Whether a refresh of it is queued or running, here, in a worker or in another process. */
   isRefreshing({ variant, parts }: StoredResponse): boolean {
     if (this.#queue.has(variant) || this.#elsewhere.has(variant)) return true
-    return this.#services.dispatch?.isUnderWay(variant, parts.receivedAt) === true
+    return this.#dispatch?.isUnderWay(variant, parts.receivedAt) === true
   }
 
   /** Has a stale response refreshed once, unless that is under way or the last refresh has failed a moment ago. */
   refreshSoon(passage: Passage, response: StoredResponse): void {
-    const { journal, library, dispatch } = this.#services
+    const { journal, library } = this.#services
+    const dispatch = this.#dispatch
     const variant = response.variant
     if (this.#isClosed || this.isRefreshing(response) || this.#backOff.forbids(variant)) return
     const target = this.targetOf(passage.visit)
@@ -176,12 +182,12 @@ export class Background {
   }
 
   get isIdle(): boolean {
-    return this.queued + this.running === 0 && this.#elsewhere.size === 0
+    return this.queued + this.running === 0 && this.#elsewhere.isIdle
   }
 
   async idle(): Promise<void> {
     await this.#queue.idle()
-    await Promise.all(this.#elsewhere.values())
+    await this.#elsewhere.idle()
   }
 
   close(): void {
@@ -196,14 +202,24 @@ export class Background {
     response: StoredResponse,
     signal: AbortSignal,
   ): Promise<void> {
-    const { library } = this.#services
+    const { library, settings } = this.#services
     // Purged while it waited here: its validators must not bring it back.
     if (!library.admits(response)) return
-    const claim = await this.#claim(plan, headOf(request), response)
-    if (claim === 'needless') return
+    const isGood = (found: StoredResponse): boolean =>
+      isLater(found, response) && found.decide(plan, settings.now()) === 'fresh'
+    const { key, rules } = plan
+    const wanted = { key, request: headOf(request), held: response, precompress: rules.precompress, isGood }
+    const place = await placeOfRefresh(library, wanted)
+    if (place.kind === 'busy') this.#elsewhere.await(response.variant, place.over)
+    if (place.kind !== 'claim') return
+    const { claim } = place
     // Or while it waited for that.
     if (library.admits(response)) await this.refreshNow({ ...plan, claim }, request, target, response, signal)
     else claim?.end()
+  }
+
+  get isAttached(): boolean {
+    return this.#attached !== undefined
   }
 
   /** The server through which pages are rendered of which no visitor's request says where. Throws CACHEBACK_NO_RENDERER. */
@@ -239,37 +255,6 @@ export class Background {
       flights.land(flightKey, flight, { kind: 'released' })
     }
     return refreshed
-  }
-
-  /** Another process may have refreshed it while it waited here, or be at it. Else, its place in the order of all. */
-  async #claim(
-    plan: RenderPlan,
-    request: RequestHead,
-    response: StoredResponse,
-  ): Promise<Claim | 'needless' | undefined> {
-    const { library, settings } = this.#services
-    const { sharing } = library
-    const read = (): Promise<StoredResponse | undefined> => library.read(plan.key, request, plan.rules.precompress)
-    if (sharing === undefined) {
-      const newer = library.hasStore ? await read() : undefined
-      const isNewer = newer !== undefined && newer.parts.receivedAt > response.parts.receivedAt
-      return isNewer && newer.decide(plan, settings.now()) === 'fresh' ? 'needless' : undefined
-    }
-    let lease = await sharing.lease(plan.key, request, response.rank)
-    if (lease.kind === 'newer') {
-      const newer = await read()
-      if (newer !== undefined && newer.rank > response.rank) return 'needless'
-      // What is there is no better: rendered before what this process has made on its own, perhaps.
-      lease = await sharing.lease(plan.key, request, lease.rank)
-    }
-    if (lease.kind === 'granted') return lease.claim
-    if (lease.kind === 'busy') this.#awaitElsewhere(response.variant, lease.over.then(read))
-    return 'needless'
-  }
-
-  #awaitElsewhere(variant: string, over: Promise<unknown>): void {
-    const waiting = over.then(() => void this.#elsewhere.delete(variant))
-    this.#elsewhere.set(variant, waiting)
   }
 
   /** What a refresh has brought: a new response, the end of the old one, or nothing but a reason to wait. */

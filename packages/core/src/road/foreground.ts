@@ -4,7 +4,7 @@ import { planOf } from './background.ts'
 import { DetachedFill } from './detached-fill.ts'
 import type { Flights, Joined } from '../engine/flights.ts'
 import { HitForMiss } from '../engine/hit-for-miss.ts'
-import { Patience } from '../engine/patience.ts'
+import { placeOfMiss } from '../engine/place.ts'
 import type { Sharing } from '../engine/sharing.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
 import { type FillListener, type FillResult } from '../node/fill-listener.ts'
@@ -199,24 +199,21 @@ export class Foreground {
   async #leadOfAll(sharing: Sharing, miss: Miss, led: Led): Promise<Outcome> {
     const { settings, library, flights } = this.#services
     const { visit, key, request, rules } = miss.passage
-    const patience = new Patience(rules.collapseWaitMs)
-    for (let known = miss.held?.rank ?? 0; ;) {
-      const lease = await sharing.lease(key, request, known)
-      const claim = lease.kind === 'granted' ? lease.claim : undefined
-      if (visit.res.destroyed) {
-        this.landed({ ...miss, claim }, led, { kind: 'broken', reason: 'aborted', visitorLeft: true })
-        return this.leave(visit)
-      }
-      if (claim !== undefined) return this.#begin({ ...miss, claim }, led)
-      if (patience.isOver) return this.#beginUnleased(miss, led)
-      if (lease.kind === 'busy') await patience.until(lease.over)
-      const response = await library.read(key, request, rules.precompress)
-      if (response !== undefined && response.rank > known && isUsable(response, miss, settings.now())) {
-        const landing = { kind: 'stored', response } as const
+    const { held } = miss
+    const isGood = (found: StoredResponse): boolean => isUsable(found, miss, settings.now())
+    const wanted = { key, request, held, precompress: rules.precompress, isGood }
+    const place = await placeOfMiss(library, sharing, wanted, rules.collapseWaitMs, () => !visit.res.destroyed)
+    switch (place.kind) {
+      case 'claim':
+        return this.#begin({ ...miss, claim: place.claim }, led)
+      case 'stored': {
+        const landing = { kind: 'stored', response: place.response } as const
         flights.land(led.key, led.flight, landing)
         return this.#take(miss, led, landing)
       }
-      if (lease.kind === 'newer') known = lease.rank
+      case 'gone':
+        this.landed(miss, led, { kind: 'broken', reason: 'aborted', visitorLeft: true })
+        return this.leave(visit)
     }
   }
 

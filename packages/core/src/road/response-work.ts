@@ -1,4 +1,5 @@
 import { recordsOf } from '../engine/records.ts'
+import { noRenderer } from '../errors.ts'
 import { type RenderedFor, renderRequest } from '../node/render-request.ts'
 import { bypassReason } from '../policy/eligible.ts'
 import type { RequestHead } from '../policy/fields.ts'
@@ -35,7 +36,12 @@ export class ResponseWork {
       this.#refuse('job-form')
       return
     }
-    const { library, routes } = this.#services
+    const { library, routes, journal } = this.#services
+    // A worker that was started for functions alone.
+    if (!this.#background.isAttached) {
+      journal.note('refresh-failed', () => ({ key: '', route: undefined, reason: 'no-renderer' }))
+      throw noRenderer()
+    }
     await library.catchUpTo(job.epoch)
     const place = placeOf(job.head)
     const known = this.#entered.get(place)

@@ -8,10 +8,13 @@ import { Flights } from '../engine/flights.ts'
 import type { Jobs } from '../engine/jobs.ts'
 import { Journal } from '../engine/journal.ts'
 import { Library } from '../engine/library.ts'
+import { Elsewhere } from '../engine/place.ts'
 import { RefreshQueue } from '../engine/refresh-queue.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
+import type { Workings } from '../engine/workings.ts'
 import { Background } from './background.ts'
 import { Foreground } from './foreground.ts'
+import { FUNCTION_JOB } from '../functions/function-job.ts'
 import { Functions } from '../functions/functions.ts'
 import { outletOf } from '../node/outlet.ts'
 import { Own, nothing } from '../node/own.ts'
@@ -87,14 +90,16 @@ export class Road {
       flights: new Flights(() => this.library.nextOrder()),
       budget: this.#budget,
       labels: this.#labels,
-      dispatch: this.dispatch,
       exchangeOf: (passage: Passage) => this.#exchangeOf(passage),
       again: (passage: Passage) => this.#again(passage),
     }
-    this.background = new Background(services, queue, backOff, runClean)
-    this.functions = new Functions({ settings, journal: this.journal, library: this.library, queue, backOff, runClean })
+    const { journal, library, dispatch } = this
+    const workings: Workings = { queue, backOff, elsewhere: new Elsewhere(), dispatch, runClean }
+    this.background = new Background(services, workings)
+    this.functions = new Functions({ settings, journal, library, ...workings })
     const work = new ResponseWork(services, this.background)
     this.jobs.handle(RESPONSE_JOB, (payload, signal) => work.perform(payload, signal))
+    this.jobs.handle(FUNCTION_JOB, (payload, signal) => this.functions.perform(payload, signal))
     this.#foreground = new Foreground(services, this.background)
     this.#shortcut = new Shortcut(services, this.background)
   }

@@ -1,5 +1,4 @@
 import type { Budget } from '../engine/budget.ts'
-import type { Dispatch } from '../engine/dispatch.ts'
 import type { Flights } from '../engine/flights.ts'
 import type { Journal } from '../engine/journal.ts'
 import type { Library } from '../engine/library.ts'
@@ -18,8 +17,6 @@ export interface Services {
   readonly flights: Flights
   readonly budget: Budget
   readonly labels: Labels
-  /** Where refreshes go to worker processes. */
-  readonly dispatch: Dispatch | undefined
   exchangeOf(passage: Passage): Exchange
   /** Puts a request on the road once more. */
   again(passage: Passage): Outcome | Promise<Outcome>
