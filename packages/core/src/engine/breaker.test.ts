@@ -60,3 +60,12 @@ test('calls that were under way when it opened tell it nothing new', () => {
   breaker.succeeded()
   expect(breaker.state).toBe('closed')
 })
+
+test('a call that was under way when it opened, and fails later, does not put the probe off', () => {
+  const { breaker, clock, fail } = make()
+  fail(3)
+  clock.now += 900
+  fail(1)
+  clock.now += 100
+  expect(breaker.beginsProbe()).toBe(true)
+})
