@@ -258,3 +258,32 @@ test('SHARED-14 what others have written under our keys is nothing of ours, and 
   await redisCommand(inject('redisSocket'), ['LPUSH', key, 'x'])
   expect(await a.read(URL.url, [])).toEqual([undefined])
 })
+
+test('SHARED-15 where others have written something of another type under our keys, it goes, and all works again', async () => {
+  const a = await membersOf('spoilt:')()
+  const socket = inject('redisSocket')
+  const rank = await granted(a, URL)
+  await put(a, URL, rank, 'page')
+  await claim(a, URL, 'held', rank)
+  await (
+    await a.purge(TEXT, 0, false)
+  ).acknowledged
+  await (
+    await a.purge(TEXT, 0, true)
+  ).acknowledged
+  const keys = (await redisKeys(socket)).filter((key) => key.startsWith('spoilt:'))
+  // The page, order, lease; state, both kinds of purges, who is alive.
+  expect(keys).toHaveLength(7)
+  for (const key of keys) {
+    await redisCommand(socket, ['DEL', key])
+    await redisCommand(socket, ['SADD', key, 'junk'])
+  }
+  expect(await read(a, URL)).toEqual([undefined])
+  const again = await granted(a, URL, rank, 2000)
+  expect(await put(a, URL, again, 'again')).toBe(true)
+  expect(await read(a, URL)).toEqual(['again'])
+  await a.remove(URL, again)
+  expect((await a.beat()).processes).toBe(1)
+  expect(await (await a.purge(TEXT, 0, false)).acknowledged).toEqual({ acknowledged: 1, missing: 0 })
+  expect((await a.purgesSince(0)).marks).toHaveLength(1)
+})
