@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { get } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
-import { directAdapter } from './redis-adapters.ts'
+import { careful } from './redis-adapters.ts'
 import { redisKeys } from './redis-command.ts'
 import { houseRules, noteRow } from './redis-measured.ts'
 import { startServers, startSite } from './redis-site.ts'
@@ -20,7 +20,7 @@ interface Child {
   readonly stderr: () => string
 }
 
-async function startChild(redisPort: number, settings: 'careful' | 'naive'): Promise<Child> {
+async function startChild(redisPort: number, settings: 'careful' | 'naive' | 'shared'): Promise<Child> {
   const args = ['--conditions=cacheback-source', script, String(redisPort), settings]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const exited = once(child, 'exit').then(([code]) => code as number | null)
@@ -60,7 +60,7 @@ test('FAULT-31 a process that is killed in the middle of a write leaves the whol
   child.process.kill('SIGKILL')
   await child.exited
   proxy.restore()
-  const site = await startSite({ framework: 'fastify', hasMemory: false, adapter: directAdapter(redis.socketPath) })
+  const site = await startSite({ framework: 'fastify', hasMemory: false, store: careful(redis.socketPath) })
   const small = await site.visit('/small')
   expect(small.text).toBe('page /small '.padEnd(100, '/small'))
   expect(small.cacheStatus).toContain('; hit')
@@ -70,7 +70,7 @@ test('FAULT-31 a process that is killed in the middle of a write leaves the whol
   expect((await site.visit('/big')).cacheStatus).toContain('; hit')
 })
 
-test.each(['careful', 'naive'] as const)(
+test.each(['careful', 'naive', 'shared'] as const)(
   'FAULT-32 with Redis away or hung the process still answers, and ends by itself within 3 s (%s settings)',
   async (settings) => {
     const away = await startServers()
@@ -104,15 +104,16 @@ test.each(['careful', 'naive'] as const)(
 
 test('FAULT-33 settings that are missing are named at start, good ones are not spoken of', async () => {
   const { proxy } = await startServers()
-  const [naive, careful] = await Promise.all([startChild(proxy.port, 'naive'), startChild(proxy.port, 'careful')])
-  for (const child of [naive, careful]) {
+  const names = ['naive', 'careful', 'shared'] as const
+  const [naive, ...good] = await Promise.all(names.map((name) => startChild(proxy.port, name)))
+  for (const child of [naive!, ...good]) {
     expect(await ask(child, '/x')).toMatchObject({ status: 200 })
     child.process.kill('SIGTERM')
     expect(await child.exited).toBe(0)
   }
-  expect(naive.stderr().match(/CACHEBACK_STORE_SETTINGS/g)).toHaveLength(1)
+  expect(naive!.stderr().match(/CACHEBACK_STORE_SETTINGS/g)).toHaveLength(1)
   for (const name of ['disableOfflineQueue', 'pingInterval', 'connectTimeout', 'socketTimeout']) {
-    expect(naive.stderr()).toContain(name)
+    expect(naive!.stderr()).toContain(name)
   }
-  expect(careful.stderr()).toBe('')
+  for (const child of good) expect(child.stderr()).toBe('')
 })

@@ -3,7 +3,7 @@ import { makeGate } from '../support/gate.ts'
 import { cacheControl, text } from '../support/reply.ts'
 import { redisCommand } from './redis-command.ts'
 import { houseRules, noteRow } from './redis-measured.ts'
-import { carefulAdapter, directAdapter } from './redis-adapters.ts'
+import { careful } from './redis-adapters.ts'
 import { type Origin, type RedisSite, type Servers, startServers, startSite } from './redis-site.ts'
 import { eventually } from './redis-traffic.ts'
 
@@ -34,12 +34,12 @@ async function startPair({ origin, aheadMs = 0, deadlineMs = 2000, ...hasMemory 
   const servers = await startServers()
   const storeTimeoutMs = { get: deadlineMs, set: deadlineMs }
   const options = { now: () => Date.now() + aheadMs, storeTimeoutMs }
-  const adapter = carefulAdapter(servers.proxy.port)
-  const far = await startSite({ framework: 'express', hasMemory: hasMemory.far, adapter, origin, options })
+  const store = careful(servers.proxy.port)
+  const far = await startSite({ framework: 'express', hasMemory: hasMemory.far, store, origin, options })
   const near = await startSite({
     framework: 'koa',
     hasMemory: hasMemory.near,
-    adapter: directAdapter(servers.redis.socketPath),
+    store: careful(servers.redis.socketPath),
     origin,
     options: { storeTimeoutMs },
   })

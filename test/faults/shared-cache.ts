@@ -24,6 +24,10 @@ export interface OwnRedis {
 export async function ownRedis(args: string[] = []): Promise<OwnRedis> {
   const server = await startRedis({ args })
   onTestFinished(server.stop)
+  return redisAt(server)
+}
+
+export function redisAt(server: RedisServer): OwnRedis {
   const path = server.socketPath
   const keys = async (part: string): Promise<string[]> => (await redisKeys(path)).filter((key) => key.includes(part))
   return {
@@ -94,8 +98,8 @@ export async function startSharedCache({ path }: OwnRedis, input: SharedCacheInp
     cache,
     member: await joined.promise,
     ask: visit,
-    async settle(path, headers) {
-      const got = await visit(path, headers)
+    async settle(page, headers) {
+      const got = await visit(page, headers)
       await cache.idle()
       return got
     },

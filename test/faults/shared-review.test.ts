@@ -173,18 +173,14 @@ test('CLUSTER-37 a soft purge of an hour ago gives a new process no new time to 
   const a = await startSharedCache(redis, { app: counting.app, options })
   await a.settle('/x')
   await a.cache.purge({ tag: 't' }, { soft: true })
-  const hourMs = 3_600_000
-  const b = await startSharedCache(redis, {
-    app: counting.app,
-    options,
-    alter(member) {
-      const since = member.purgesSince.bind(member)
-      member.purgesSince = async (number) => {
-        const past = await since(number)
-        return { ...past, marks: past.marks.map((mark) => ({ ...mark, agoMs: mark.agoMs + hourMs })) }
-      }
-    },
-  })
+  // It would tell the others anew what is missing.
+  await a.cache.close()
+  const [[purges], [state]] = [await redis.keys(PURGES), await redis.keys(STATE)]
+  const earlier = Number(await redis.say('HGET', state!, 'latest')) - 3_600_000
+  const back = "redis.call('ZINCRBY', KEYS[1], -3600000, redis.call('ZRANGE', KEYS[1], 0, 0)[1])"
+  await redis.say('EVAL', `${back} return 1`, '1', purges!)
+  await redis.say('HSET', state!, 'latest', String(earlier))
+  const b = await startSharedCache(redis, { app: counting.app, options })
   const { text, cacheStatus } = await b.ask('/x')
   expect(cacheStatus).not.toContain('; hit')
   expect(text).toBe('v2')
