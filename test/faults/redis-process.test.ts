@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { get } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
-import { careful } from './redis-adapters.ts'
+import { careful, shared } from './redis-adapters.ts'
 import { redisKeys } from './redis-command.ts'
 import { houseRules, noteRow } from './redis-measured.ts'
 import { startServers, startSite } from './redis-site.ts'
@@ -12,6 +12,8 @@ import { eventually } from './redis-traffic.ts'
 houseRules()
 
 const script = fileURLToPath(new URL('redis-child.ts', import.meta.url))
+
+const MAKERS = { careful, shared }
 
 interface Child {
   readonly process: ChildProcess
@@ -46,29 +48,32 @@ async function ask(
   return { status: response.statusCode, bytes, cacheStatus: response.headers['cache-status'] }
 }
 
-test('FAULT-31 a process that is killed in the middle of a write leaves the whole page or none', async () => {
-  const { redis, proxy } = await startServers()
-  const child = await startChild(proxy.port, 'careful')
-  expect(await ask(child, '/small')).toMatchObject({ status: 200, bytes: 100 })
-  const keysOf = async (name: string): Promise<number> =>
-    (await redisKeys(redis.socketPath)).filter((key) => key.includes(name)).length
-  await eventually('the small page is there', 2000, async () => (await keysOf('small')) === 1)
-  // Its frame is a third bigger than the page: this is somewhere in the middle.
-  const held = proxy.holdAfter(500_000)
-  expect(await ask(child, '/big')).toMatchObject({ status: 200, bytes: 800_000 })
-  await held
-  child.process.kill('SIGKILL')
-  await child.exited
-  proxy.restore()
-  const site = await startSite({ framework: 'fastify', hasMemory: false, store: careful(redis.socketPath) })
-  const small = await site.visit('/small')
-  expect(small.text).toBe('page /small '.padEnd(100, '/small'))
-  expect(small.cacheStatus).toContain('; hit')
-  const big = await site.visit('/big')
-  expect(big.text).toBe('page /big render 1')
-  await site.cache.idle()
-  expect((await site.visit('/big')).cacheStatus).toContain('; hit')
-})
+test.each(['careful', 'shared'] as const)(
+  'FAULT-31 a process that is killed in the middle of a write leaves the whole page or none (%s settings)',
+  async (settings) => {
+    const { redis, proxy } = await startServers()
+    const child = await startChild(proxy.port, settings)
+    expect(await ask(child, '/small')).toMatchObject({ status: 200, bytes: 100 })
+    const keysOf = async (name: string): Promise<number> =>
+      (await redisKeys(redis.socketPath)).filter((key) => key.includes(name)).length
+    await eventually('the small page is there', 2000, async () => (await keysOf('small')) === 1)
+    // Its frame is a third bigger than the page: this is somewhere in the middle.
+    const held = proxy.holdAfter(500_000)
+    expect(await ask(child, '/big')).toMatchObject({ status: 200, bytes: 800_000 })
+    await held
+    child.process.kill('SIGKILL')
+    await child.exited
+    proxy.restore()
+    const site = await startSite({ framework: 'fastify', hasMemory: false, store: MAKERS[settings](redis.socketPath) })
+    const small = await site.visit('/small')
+    expect(small.text).toBe('page /small '.padEnd(100, '/small'))
+    expect(small.cacheStatus).toContain('; hit')
+    const big = await site.visit('/big')
+    expect(big.text).toBe('page /big render 1')
+    await site.cache.idle()
+    expect((await site.visit('/big')).cacheStatus).toContain('; hit')
+  },
+)
 
 test.each(['careful', 'naive', 'shared'] as const)(
   'FAULT-32 with Redis away or hung the process still answers, and ends by itself within 3 s (%s settings)',
