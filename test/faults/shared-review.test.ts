@@ -199,12 +199,12 @@ test('CLUSTER-38 a thousand purges that wait for the store hold nobody up', asyn
   await a.cache.idle()
   await redis.server.kill()
   await eventually('the breaker has opened', 3000, () => a.cache.stats().breaker === 'open')
-  const startedAt = performance.now()
+  const before = process.cpuUsage()
   const told = Promise.allSettled(Array.from({ length: 1000 }, (_, i) => a.cache.purge({ tag: `n${i}` })))
-  const tookMs = performance.now() - startedAt
+  const { user, system } = process.cpuUsage(before)
   expect((await told).every(({ status }) => status === 'rejected')).toBe(true)
-  // In the state of then it was above three seconds.
-  expect(tookMs).toBeLessThan(1000)
+  // Of the processor: how long that is depends on what else it has to do.
+  expect((user + system) / 1000, 'ms').toBeLessThan(1000)
   expect((await a.ask('/1')).cacheStatus).toContain('; hit')
   const again = await startRedis({ socketPath: redis.path })
   onTestFinished(again.stop)

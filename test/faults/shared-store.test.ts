@@ -224,7 +224,7 @@ test('SHARED-12 purges that were lost are told again, and everybody is told to r
 })
 
 test('SHARED-13 every key has an expiry, the prefix, and one slot for a URL', async () => {
-  const a = await membersOf()()
+  const a = await membersOf('slots:')()
   const variant = addressOf('slots', 'de')
   const claimed = await claim(a, variant, 'held')
   await put(a, variant, claimed.kind === 'granted' ? claimed.rank : 0, 'page', { index: 'list' })
@@ -233,7 +233,7 @@ test('SHARED-13 every key has an expiry, the prefix, and one slot for a URL', as
   await a.purge(TEXT, 0, true)
   const socket = inject('redisSocket')
   const tag = 'slots'.padEnd(27, 'x')
-  const keys = (await redisKeys(socket)).filter((key) => key.startsWith('store-'))
+  const keys = (await redisKeys(socket)).filter((key) => key.startsWith('slots:'))
   expect(keys.filter((key) => key.includes(tag)).map((key) => /\{(.*?)\}/.exec(key)?.[1])).toEqual([
     tag,
     tag,
