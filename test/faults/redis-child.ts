@@ -1,14 +1,14 @@
-// An app in a process of its own: `node redis-child.ts <port of Redis> <careful | naive>`. Prints its port; ends at SIGTERM.
+// An app in a process of its own: `node redis-child.ts <port of Redis> <careful | naive | shared>`. Prints its port; ends at SIGTERM.
 import { createCacheback } from '@cacheback/core'
 import { cacheback } from '@cacheback/express'
 import express from 'express'
-import { Keyv } from 'keyv'
 import type { AddressInfo } from 'node:net'
-import { carefulAdapter, naiveAdapter } from './redis-adapters.ts'
+import { careful, naive, shared } from './redis-adapters.ts'
 
-const [port, settings] = process.argv.slice(2)
-const adapter = settings === 'naive' ? naiveAdapter(Number(port)) : carefulAdapter(Number(port))
-const cache = createCacheback({ store: new Keyv({ store: adapter }), memory: false, maxAge: 600 })
+const MAKERS = { careful, naive, shared }
+const [port, settings = 'careful'] = process.argv.slice(2)
+const { store } = MAKERS[settings as keyof typeof MAKERS](Number(port))
+const cache = createCacheback({ store, memory: false, maxAge: 600 })
 const app = express()
 app.use(cacheback(cache))
 app.get('/:name', (req, res) => {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { cacheControl, text } from '../support/reply.ts'
-import { carefulAdapter, naiveAdapter } from './redis-adapters.ts'
+import { careful, naive, shared, STORES } from './redis-adapters.ts'
 import { houseRules, noteRow } from './redis-measured.ts'
 import { type Origin, type RedisSite, startServers, startSite } from './redis-site.ts'
 import { eventually, isRight } from './redis-traffic.ts'
@@ -21,41 +21,47 @@ async function flood(site: RedisSite, count: number, name: string): Promise<void
   }
 }
 
-test('FAULT-36 an outage is reported once a second, however many visitors come', async () => {
-  const { redis, proxy } = await startServers()
-  const site = await startSite({ framework: 'koa', hasMemory: false, adapter: carefulAdapter(proxy.port) })
-  await site.visit('/warm')
-  await site.cache.idle()
-  const before = site.cache.stats().events['store-error']
-  const breaker: (string | undefined)[] = []
-  site.cache.on('breaker', ({ reason }) => breaker.push(reason))
-  redis.pause()
-  const startedAt = performance.now()
-  while (performance.now() - startedAt < 2200) {
-    await flood(site, 2 * AT_ONCE, `reported-${Math.round(performance.now())}`)
-    await sleep(20)
-  }
-  const seconds = (performance.now() - startedAt) / 1000
-  const reported = site.cache.stats().events['store-error'] - before
-  // Those that were under way when it opened, a read and perhaps a write each; then the probes.
-  expect(reported).toBeLessThanOrEqual(2 * AT_ONCE + Math.ceil(seconds))
-  expect(breaker).toEqual(['open'])
-  expect(codes).toEqual(['CACHEBACK_STORE_UNREACHABLE'])
-  noteRow({ fault: 'hung, 50 visitors at a time', 'store-error events': reported, 'breaker events': 1, warnings: 1 })
+describe.each(STORES)('over %s', (_name, make) => {
+  test('FAULT-36 an outage is reported once a second, however many visitors come', async () => {
+    const { redis, proxy } = await startServers()
+    const site = await startSite({ framework: 'koa', hasMemory: false, store: make(proxy.port) })
+    await site.visit('/warm')
+    await site.cache.idle()
+    const before = site.cache.stats().events['store-error']
+    const breaker: (string | undefined)[] = []
+    site.cache.on('breaker', ({ reason }) => breaker.push(reason))
+    redis.pause()
+    const startedAt = performance.now()
+    while (performance.now() - startedAt < 2200) {
+      await flood(site, 2 * AT_ONCE, `reported-${Math.round(performance.now())}`)
+      await sleep(20)
+    }
+    const seconds = (performance.now() - startedAt) / 1000
+    const reported = site.cache.stats().events['store-error'] - before
+    // Those that were under way when it opened, a read and perhaps a write each; then the probes.
+    expect(reported).toBeLessThanOrEqual(2 * AT_ONCE + Math.ceil(seconds))
+    expect(breaker).toEqual(['open'])
+    expect(codes).toEqual(['CACHEBACK_STORE_UNREACHABLE'])
+    noteRow({ fault: 'hung, 50 visitors at a time', 'store-error events': reported, 'breaker events': 1, warnings: 1 })
+  })
 })
+
+const MAKERS = { careful, naive, shared }
 
 test.each([
   ['hung', 'careful'],
   ['away', 'naive'],
   ['hung', 'naive'],
+  ['away', 'shared'],
+  ['hung', 'shared'],
 ] as const)('FAULT-37 memory stays flat while Redis is %s (%s settings)', async (how, settings) => {
   const { redis, proxy } = await startServers()
-  const adapter = (settings === 'naive' ? naiveAdapter : carefulAdapter)(proxy.port)
+  const store = MAKERS[settings](proxy.port)
   // A third more of them for each write that waits in a client.
   const filler = 'x'.repeat(40_000)
   const origin: Origin = (path) => text(`page ${path} ${filler}`, cacheControl('max-age=600'))
   const options = { memory: { maxBytes: 1024 * 1024 } }
-  const site = await startSite({ framework: 'express', hasMemory: true, adapter, origin, options })
+  const site = await startSite({ framework: 'express', hasMemory: true, store, origin, options })
   await flood(site, 100, 'before')
   await site.cache.idle()
   if (how === 'hung') redis.pause()

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { expect, onTestFinished, test } from 'vitest'
 import { startRedis } from '../support/redis.ts'
 import { cacheControl, text } from '../support/reply.ts'
-import { directAdapter, naiveAdapter } from './redis-adapters.ts'
+import { careful, naive } from './redis-adapters.ts'
 import { houseRules } from './redis-measured.ts'
 import { type Origin, startControls, startScene, startServers, startSite, startSites } from './redis-site.ts'
 import { freePort } from '../support/port.ts'
@@ -19,7 +19,7 @@ test('FAULT-38 naive settings, a Redis that was never there: no response fails o
   const port = await freePort()
   await suffer({
     name: 'naive: never there',
-    sites: await startSites(() => naiveAdapter(port)),
+    sites: await startSites(() => naive(port)),
     controls: await startControls(),
     isCold: true,
     begin: () => undefined,
@@ -31,7 +31,7 @@ test('FAULT-38 naive settings, a Redis that was never there: no response fails o
 })
 
 test('FAULT-39 naive settings, a killed Redis: no response fails or hangs', async () => {
-  const { redis, sites, controls } = await startScene([], naiveAdapter)
+  const { redis, sites, controls } = await startScene([], naive)
   await suffer({
     name: 'naive: killed, back empty',
     sites,
@@ -44,7 +44,7 @@ test('FAULT-39 naive settings, a killed Redis: no response fails or hangs', asyn
 })
 
 test('FAULT-40 naive settings, a hung Redis and half-open connections: no response fails or hangs', async () => {
-  const { redis, proxy, sites, controls } = await startScene([], naiveAdapter)
+  const { redis, proxy, sites, controls } = await startScene([], naive)
   await suffer({
     name: 'naive: hung, then half-open',
     sites,
@@ -66,17 +66,17 @@ test('FAULT-41 naive settings: a write from before an outage is not served after
   const { redis, proxy } = await startServers()
   let version = 1
   const origin: Origin = (path) => text(`page ${path} version ${version}`, cacheControl('max-age=600'))
-  const adapter = naiveAdapter(proxy.port)
-  const far = await startSite({ framework: 'fastify', hasMemory: false, adapter, origin })
+  const store = naive(proxy.port)
+  const far = await startSite({ framework: 'fastify', hasMemory: false, store, origin })
   const near = await startSite({
     framework: 'koa',
     hasMemory: false,
-    adapter: directAdapter(redis.socketPath),
+    store: careful(redis.socketPath),
     origin,
   })
   await far.visit('/warm')
   await far.cache.idle()
-  const isCut = once(adapter.client, 'error')
+  const isCut = once(store.clients()[0]!, 'error')
   proxy.cut('reset')
   await isCut
   expect((await far.visit('/x')).text).toBe('page /x version 1')

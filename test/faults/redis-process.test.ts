@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { get } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
-import { directAdapter } from './redis-adapters.ts'
+import { careful, shared } from './redis-adapters.ts'
 import { redisKeys } from './redis-command.ts'
 import { houseRules, noteRow } from './redis-measured.ts'
 import { startServers, startSite } from './redis-site.ts'
@@ -13,6 +13,8 @@ houseRules()
 
 const script = fileURLToPath(new URL('redis-child.ts', import.meta.url))
 
+const MAKERS = { careful, shared }
+
 interface Child {
   readonly process: ChildProcess
   readonly port: number
@@ -20,7 +22,7 @@ interface Child {
   readonly stderr: () => string
 }
 
-async function startChild(redisPort: number, settings: 'careful' | 'naive'): Promise<Child> {
+async function startChild(redisPort: number, settings: 'careful' | 'naive' | 'shared'): Promise<Child> {
   const args = ['--conditions=cacheback-source', script, String(redisPort), settings]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const exited = once(child, 'exit').then(([code]) => code as number | null)
@@ -46,31 +48,34 @@ async function ask(
   return { status: response.statusCode, bytes, cacheStatus: response.headers['cache-status'] }
 }
 
-test('FAULT-31 a process that is killed in the middle of a write leaves the whole page or none', async () => {
-  const { redis, proxy } = await startServers()
-  const child = await startChild(proxy.port, 'careful')
-  expect(await ask(child, '/small')).toMatchObject({ status: 200, bytes: 100 })
-  const keysOf = async (name: string): Promise<number> =>
-    (await redisKeys(redis.socketPath)).filter((key) => key.includes(name)).length
-  await eventually('the small page is there', 2000, async () => (await keysOf('small')) === 1)
-  // Its frame is a third bigger than the page: this is somewhere in the middle.
-  const held = proxy.holdAfter(500_000)
-  expect(await ask(child, '/big')).toMatchObject({ status: 200, bytes: 800_000 })
-  await held
-  child.process.kill('SIGKILL')
-  await child.exited
-  proxy.restore()
-  const site = await startSite({ framework: 'fastify', hasMemory: false, adapter: directAdapter(redis.socketPath) })
-  const small = await site.visit('/small')
-  expect(small.text).toBe('page /small '.padEnd(100, '/small'))
-  expect(small.cacheStatus).toContain('; hit')
-  const big = await site.visit('/big')
-  expect(big.text).toBe('page /big render 1')
-  await site.cache.idle()
-  expect((await site.visit('/big')).cacheStatus).toContain('; hit')
-})
+test.each(['careful', 'shared'] as const)(
+  'FAULT-31 a process that is killed in the middle of a write leaves the whole page or none (%s settings)',
+  async (settings) => {
+    const { redis, proxy } = await startServers()
+    const child = await startChild(proxy.port, settings)
+    expect(await ask(child, '/small')).toMatchObject({ status: 200, bytes: 100 })
+    const keysOf = async (name: string): Promise<number> =>
+      (await redisKeys(redis.socketPath)).filter((key) => key.includes(name)).length
+    await eventually('the small page is there', 2000, async () => (await keysOf('small')) === 1)
+    // Its frame is a third bigger than the page: this is somewhere in the middle.
+    const held = proxy.holdAfter(500_000)
+    expect(await ask(child, '/big')).toMatchObject({ status: 200, bytes: 800_000 })
+    await held
+    child.process.kill('SIGKILL')
+    await child.exited
+    proxy.restore()
+    const site = await startSite({ framework: 'fastify', hasMemory: false, store: MAKERS[settings](redis.socketPath) })
+    const small = await site.visit('/small')
+    expect(small.text).toBe('page /small '.padEnd(100, '/small'))
+    expect(small.cacheStatus).toContain('; hit')
+    const big = await site.visit('/big')
+    expect(big.text).toBe('page /big render 1')
+    await site.cache.idle()
+    expect((await site.visit('/big')).cacheStatus).toContain('; hit')
+  },
+)
 
-test.each(['careful', 'naive'] as const)(
+test.each(['careful', 'naive', 'shared'] as const)(
   'FAULT-32 with Redis away or hung the process still answers, and ends by itself within 3 s (%s settings)',
   async (settings) => {
     const away = await startServers()
@@ -104,15 +109,16 @@ test.each(['careful', 'naive'] as const)(
 
 test('FAULT-33 settings that are missing are named at start, good ones are not spoken of', async () => {
   const { proxy } = await startServers()
-  const [naive, careful] = await Promise.all([startChild(proxy.port, 'naive'), startChild(proxy.port, 'careful')])
-  for (const child of [naive, careful]) {
+  const names = ['naive', 'careful', 'shared'] as const
+  const [naive, ...good] = await Promise.all(names.map((name) => startChild(proxy.port, name)))
+  for (const child of [naive!, ...good]) {
     expect(await ask(child, '/x')).toMatchObject({ status: 200 })
     child.process.kill('SIGTERM')
     expect(await child.exited).toBe(0)
   }
-  expect(naive.stderr().match(/CACHEBACK_STORE_SETTINGS/g)).toHaveLength(1)
+  expect(naive!.stderr().match(/CACHEBACK_STORE_SETTINGS/g)).toHaveLength(1)
   for (const name of ['disableOfflineQueue', 'pingInterval', 'connectTimeout', 'socketTimeout']) {
-    expect(naive.stderr()).toContain(name)
+    expect(naive!.stderr()).toContain(name)
   }
-  expect(careful.stderr()).toBe('')
+  for (const child of good) expect(child.stderr()).toBe('')
 })

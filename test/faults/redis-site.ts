@@ -1,6 +1,4 @@
 import { type Cacheback, type CachebackOptions, createCacheback } from '@cacheback/core'
-import type KeyvRedis from '@keyv/redis'
-import { Keyv } from 'keyv'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { onTestFinished } from 'vitest'
 import type { Framework, FrameworkName } from '../support/app.ts'
@@ -11,7 +9,7 @@ import { koa } from '../support/koa.ts'
 import { type Proxy, startProxy } from '../support/proxy.ts'
 import { type RedisServer, startRedis } from '../support/redis.ts'
 import { cacheControl, type Reply, text } from '../support/reply.ts'
-import { carefulAdapter } from './redis-adapters.ts'
+import { careful, type SiteStore, type StoreMaker } from './redis-adapters.ts'
 
 /** Deadline of a read, where nobody asks for another. */
 export const READ_MS = 50
@@ -30,9 +28,8 @@ export interface RedisSite extends Control {
   /** Whether it keeps copies in memory. */
   readonly hasMemory: boolean
   readonly cache: Cacheback
-  readonly adapter: KeyvRedis<string>
-  /** Calls of the Keyv: made so far, and not answered yet. */
-  readonly calls: { made: number; pending: number }
+  readonly calls: SiteStore['calls']
+  readonly clients: SiteStore['clients']
   readonly send: Client['visit']
   /** How often the handler has run. */
   readonly renders: () => number
@@ -42,7 +39,7 @@ export interface RedisSite extends Control {
 export interface SiteInput {
   readonly framework: FrameworkName
   readonly hasMemory: boolean
-  readonly adapter: KeyvRedis<string>
+  readonly store: SiteStore
   readonly origin?: Origin
   readonly options?: CachebackOptions
 }
@@ -73,27 +70,23 @@ export async function startServers(args: string[] = []): Promise<Servers> {
 }
 
 /** Six processes with one Redis: all three frameworks, each with copies in memory and without. */
-export async function startScene(args: string[] = [], makeAdapter = carefulAdapter): Promise<Scene> {
+export async function startScene(args: string[] = [], make: StoreMaker = careful): Promise<Scene> {
   const servers = await startServers(args)
-  const sites = await startSites(() => makeAdapter(servers.proxy.port))
+  const sites = await startSites(() => make(servers.proxy.port))
   return { ...servers, sites, controls: await startControls() }
 }
 
-export async function startSites(
-  makeAdapter: () => KeyvRedis<string>,
-  options: CachebackOptions = {},
-): Promise<RedisSite[]> {
+export async function startSites(make: () => SiteStore, options: CachebackOptions = {}): Promise<RedisSite[]> {
   const all = NAMES.flatMap((framework) => [true, false].map((hasMemory) => ({ framework, hasMemory })))
-  return Promise.all(all.map((each) => startSite({ ...each, adapter: makeAdapter(), options })))
+  return Promise.all(all.map((each) => startSite({ ...each, store: make(), options })))
 }
 
 export async function startSite(input: SiteInput): Promise<RedisSite> {
-  const { framework, hasMemory, adapter, origin = page } = input
-  const keyv = new Keyv({ store: adapter })
-  const calls = countCalls(keyv)
-  const cache = createCacheback({ store: keyv, ...(hasMemory ? {} : { memory: false }), ...input.options })
+  const { framework, hasMemory, origin = page } = input
+  const { store, calls, clients } = input.store
+  const cache = createCacheback({ store, ...(hasMemory ? {} : { memory: false }), ...input.options })
   const label = `${framework}${hasMemory ? '' : ', no copies'}`
-  return { label, hasMemory, cache, adapter, calls, ...(await serve(framework, cache, origin)) }
+  return { label, hasMemory, cache, calls, clients, ...(await serve(framework, cache, origin)) }
 }
 
 /** The same apps without a store: what a visit costs there is what it costs. */
@@ -123,22 +116,4 @@ async function serve(name: FrameworkName, cache: Cacheback, origin: Origin): Pro
   const close = (): Promise<void> => (closing ??= closeAll())
   onTestFinished(close)
   return { visit: (path) => client.visit(path).done, send: client.visit, renders: () => renders, close }
-}
-
-function countCalls(keyv: Keyv): RedisSite['calls'] {
-  const calls = { made: 0, pending: 0 }
-  for (const name of ['get', 'set', 'delete'] as const) {
-    const call = (keyv[name] as (...args: unknown[]) => Promise<unknown>).bind(keyv)
-    const counted = async (...args: unknown[]): Promise<unknown> => {
-      calls.made += 1
-      calls.pending += 1
-      try {
-        return await call(...args)
-      } finally {
-        calls.pending -= 1
-      }
-    }
-    Object.assign(keyv, { [name]: counted })
-  }
-  return calls
 }

@@ -1,4 +1,3 @@
-import type { EventEmitter } from 'node:events'
 import { availableParallelism, loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
@@ -164,10 +163,11 @@ export async function isAsBefore(sites: readonly RedisSite[], failures: string[]
   return isAll
 }
 
-export const listenersOf = ({ adapter }: RedisSite): number =>
-  ['error', 'connect', 'ready', 'reconnecting', 'disconnect', 'end']
-    .map((event) => (adapter.client as unknown as EventEmitter).listenerCount(event))
-    .reduce((sum, count) => sum + count)
+export function listenersOf({ clients }: RedisSite): number {
+  const events = ['error', 'connect', 'ready', 'reconnecting', 'disconnect', 'end']
+  const counts = clients().flatMap((client) => events.map((event) => client.listenerCount(event)))
+  return counts.reduce((sum, count) => sum + count, 0)
+}
 
 /**
  * Waits until something holds, looking again and again. Rejects after `withinMs`: on a machine with more to do than it can,

@@ -224,7 +224,7 @@ test('SHARED-12 purges that were lost are told again, and everybody is told to r
 })
 
 test('SHARED-13 every key has an expiry, the prefix, and one slot for a URL', async () => {
-  const a = await membersOf()()
+  const a = await membersOf('slots:')()
   const variant = addressOf('slots', 'de')
   const claimed = await claim(a, variant, 'held')
   await put(a, variant, claimed.kind === 'granted' ? claimed.rank : 0, 'page', { index: 'list' })
@@ -233,7 +233,7 @@ test('SHARED-13 every key has an expiry, the prefix, and one slot for a URL', as
   await a.purge(TEXT, 0, true)
   const socket = inject('redisSocket')
   const tag = 'slots'.padEnd(27, 'x')
-  const keys = (await redisKeys(socket)).filter((key) => key.startsWith('store-'))
+  const keys = (await redisKeys(socket)).filter((key) => key.startsWith('slots:'))
   expect(keys.filter((key) => key.includes(tag)).map((key) => /\{(.*?)\}/.exec(key)?.[1])).toEqual([
     tag,
     tag,
@@ -257,4 +257,33 @@ test('SHARED-14 what others have written under our keys is nothing of ours, and 
   await redisCommand(inject('redisSocket'), ['DEL', key])
   await redisCommand(inject('redisSocket'), ['LPUSH', key, 'x'])
   expect(await a.read(URL.url, [])).toEqual([undefined])
+})
+
+test('SHARED-15 where others have written something of another type under our keys, it goes, and all works again', async () => {
+  const a = await membersOf('spoilt:')()
+  const socket = inject('redisSocket')
+  const rank = await granted(a, URL)
+  await put(a, URL, rank, 'page')
+  await claim(a, URL, 'held', rank)
+  await (
+    await a.purge(TEXT, 0, false)
+  ).acknowledged
+  await (
+    await a.purge(TEXT, 0, true)
+  ).acknowledged
+  const keys = (await redisKeys(socket)).filter((key) => key.startsWith('spoilt:'))
+  // The page, order, lease; state, both kinds of purges, who is alive.
+  expect(keys).toHaveLength(7)
+  for (const key of keys) {
+    await redisCommand(socket, ['DEL', key])
+    await redisCommand(socket, ['SADD', key, 'junk'])
+  }
+  expect(await read(a, URL)).toEqual([undefined])
+  const again = await granted(a, URL, rank, 2000)
+  expect(await put(a, URL, again, 'again')).toBe(true)
+  expect(await read(a, URL)).toEqual(['again'])
+  await a.remove(URL, again)
+  expect((await a.beat()).processes).toBe(1)
+  expect(await (await a.purge(TEXT, 0, false)).acknowledged).toEqual({ acknowledged: 1, missing: 0 })
+  expect((await a.purgesSince(0)).marks).toHaveLength(1)
 })

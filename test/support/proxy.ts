@@ -190,13 +190,19 @@ function drop(client: Socket, how: 'reset' | 'end'): void {
 }
 
 const CR = 13
+const BULK = 0x24
+const ARRAY = 0x2a
 
 /** Where the first reply ends, as RESP2 writes what our commands are answered with; -1 if it has not come yet. */
-function endOfReply(bytes: Buffer): number {
-  const lineEnd = bytes.indexOf(CR) + 2
+function endOfReply(bytes: Buffer, from = 0): number {
+  const lineEnd = bytes.indexOf(CR, from) + 2
   if (lineEnd === 1 || lineEnd > bytes.length) return -1
-  if (bytes[0] !== 0x24) return lineEnd
-  const length = Number(bytes.toString('latin1', 1, lineEnd - 2))
-  const end = length === -1 ? lineEnd : lineEnd + length + 2
-  return end > bytes.length ? -1 : end
+  const type = bytes[from]
+  if (type !== BULK && type !== ARRAY) return lineEnd
+  const length = Number(bytes.toString('latin1', from + 1, lineEnd - 2))
+  if (length === -1) return lineEnd
+  if (type === BULK) return lineEnd + length + 2 > bytes.length ? -1 : lineEnd + length + 2
+  let end = lineEnd
+  for (let i = 0; i < length && end !== -1; i += 1) end = endOfReply(bytes, end)
+  return end
 }

@@ -39,6 +39,15 @@ export class Keys {
   }
 }
 
+/** What Redis keeps under a key of ours. */
+export function typeOf(key: string): 'string' | 'hash' | 'zset' {
+  const name = key.includes('~{') ? undefined : /\}(order|lease|state|purges|unsafe|alive)[^}]*$/.exec(key)?.[1]
+  if (name === undefined) return 'string'
+  return HASHES.has(name) ? 'hash' : 'zset'
+}
+
+const HASHES = new Set(['order', 'lease', 'state'])
+
 /** As storeKey() of the core writes it: what is readable has no tilde. */
 const DIGEST = /~([\w-]{27})/
 

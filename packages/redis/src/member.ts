@@ -16,10 +16,10 @@ import {
 } from '@cacheback/core'
 
 import { Bus, type Message } from './bus.ts'
-import type { Keys } from './keys.ts'
+import { type Keys, typeOf } from './keys.ts'
 import type { Link, Word } from './link.ts'
 import type { Script } from './script.ts'
-import { BEAT, CLAIM, PURGE, PUT, RELEASE, REMOVE, RENEW, RESTORE, SINCE } from './scripts.ts'
+import { BEAT, CLAIM, HEAL, PURGE, PUT, RELEASE, REMOVE, RENEW, RESTORE, SINCE } from './scripts.ts'
 
 /** A process that has said nothing for so long is not waited for. */
 const ALIVE_MS = 3000
@@ -170,9 +170,20 @@ export class Member implements Membership {
 
   /** Runs a script whose reply begins with `echo`; returns the rest. */
   async #run(script: Script, keys: readonly string[], echo: string, words: readonly Word[]): Promise<unknown[]> {
-    const reply = await script.run(this.#link, keys, words)
+    const reply = await this.#healed(() => script.run(this.#link, keys, words), keys)
     if (!Array.isArray(reply) || String(reply[0]) !== echo) throw new ForeignReplyError('the reply to something else')
     return reply.slice(1)
+  }
+
+  /** What others have written under our keys goes: nothing could ever be stored there. */
+  async #healed<T>(run: () => Promise<T>, keys: readonly string[]): Promise<T> {
+    try {
+      return await run()
+    } catch (error) {
+      if (!(error instanceof Error && error.message.includes('WRONGTYPE'))) throw error
+      await HEAL.run(this.#link, keys, keys.map(typeOf))
+      return run()
+    }
   }
 
   #placesOf({ url, entry }: Address, lease: Address): string[] {

@@ -186,3 +186,12 @@ end
 redis.call('PUBLISH', ARGV[4], '["restored"]')
 return {ARGV[1], latest + 1}
 `)
+
+/** keys: any; words: the type of each */
+export const HEAL: Script = new Script(`
+for i, key in ipairs(KEYS) do
+  local kind = redis.call('TYPE', key).ok
+  if kind ~= 'none' and kind ~= ARGV[i] then redis.call('DEL', key) end
+end
+return 1
+`)

@@ -75,3 +75,12 @@ test('hope makes a probe come before its time, and only where it is open', () =>
   breaker.hurry()
   expect(breaker.beginsProbe()).toBe(true)
 })
+
+test('a call that was under way when it opened, and fails later, does not put the probe off', () => {
+  const { breaker, clock, fail } = make()
+  fail(3)
+  clock.now += 900
+  fail(1)
+  clock.now += 100
+  expect(breaker.beginsProbe()).toBe(true)
+})

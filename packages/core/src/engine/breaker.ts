@@ -43,6 +43,8 @@ export class Breaker {
   }
 
   failed(): void {
+    // Begun before it opened: that the store was away then is known.
+    if (this.state === 'open') return
     this.#failures += 1
     this.#probing = false
     if (this.#failures < FAILURES_TO_OPEN) return

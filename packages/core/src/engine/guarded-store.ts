@@ -52,6 +52,11 @@ export class GuardedStore {
     if (this.#breaker.beginsProbe()) void this.#probe()
   }
 
+  /** Whether somebody has waited for it in vain, and it has said nothing good since. */
+  get isSilent(): boolean {
+    return this.#isSilent
+  }
+
   /** Reads what `decode` makes of a frame. One that it calls FOREIGN was a reply to another request: a new connection. */
   async get<T>(key: string, decode: (frame: Uint8Array) => T | typeof FOREIGN): Promise<T | undefined> {
     if (this.#doubts.has(key)) return undefined

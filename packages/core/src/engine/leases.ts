@@ -50,8 +50,13 @@ export class Leases {
       return { kind: 'granted', claim: this.#hold(address, token, claimed.rank, beganAt) }
     } catch {
       void this.#giveBack(claiming, address, token)
-      return { kind: 'granted', claim: new Claim(address, '', 0, beganAt, () => undefined) }
+      return { kind: 'granted', claim: this.none(address, beganAt) }
     }
+  }
+
+  /** Neither a lease nor a place in the order. */
+  none(address: Address, beganAt: number = this.#monotonicNow()): Claim {
+    return new Claim(address, '', 0, beganAt, () => undefined)
   }
 
   /** A claim that was given up may be granted yet, when nobody wants it any more. */
@@ -65,7 +70,7 @@ export class Leases {
 
   /** A place in the order, without a lease: for a render that others would not wait for. Its rank arrives later. */
   order(address: Address, known: number): Claim {
-    const claim = new Claim(address, '', 0, this.#monotonicNow(), () => undefined)
+    const claim = this.none(address)
     claim.ready = this.#rank(claim, { token: randomUUID(), known, leaseMs: 0 })
     return claim
   }

@@ -69,7 +69,8 @@ export class SharedPurges implements Purges {
   }
 
   get latest(): number {
-    return this.#seen
+    // While the store counts anew, what is known is more than it says.
+    return Math.max(this.#seen, this.#marks.latest)
   }
 
   /** Milliseconds by which memory may be behind at this moment. */
@@ -212,8 +213,11 @@ export class SharedPurges implements Purges {
     const known = this.#seen
     const state = await this.#store.ask('purges', 'set', () => this.#member.purgesSince(from))
     this.#learn(state.marks)
-    if (isWhole) await this.#restore(state, known)
-    if (hasLost) this.#options.onLost()
+    if (isWhole) {
+      await this.#restore(state, known)
+      // Also where another process has noticed it first: what it did not know is lost for us too.
+      this.#options.onLost()
+    }
     this.#seen = isWhole ? state.latest : Math.max(this.#seen, state.latest)
   }
 

@@ -82,6 +82,11 @@ export class Sharing {
     return this.#leases.order(address, Math.max(known, this.shelf.rankOf(address)))
   }
 
+  /** For a visitor whose look the store has not answered: to ask it for a lease would cost him a second deadline. */
+  claimOfSilence(key: RequestKey, request: RequestHead): Claim | undefined {
+    return this.#store.isSilent ? this.#leases.none(this.shelf.addressOf(key, request)) : undefined
+  }
+
   /** What has been rendered here a moment ago is not behind anybody yet. */
   vouch(response: StoredResponse): void {
     const { claim } = response

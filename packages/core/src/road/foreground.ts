@@ -177,6 +177,8 @@ export class Foreground {
   #lead(miss: Miss, led: Led | undefined): Outcome | Promise<Outcome> {
     const { sharing } = this.#services.library
     if (sharing === undefined) return this.#begin(miss, led)
+    const claim = sharing.claimOfSilence(miss.passage.key, miss.passage.request)
+    if (claim !== undefined) return this.#begin({ ...miss, claim }, led)
     if (led !== undefined) return this.#leadOfAll(sharing, miss, led)
     return this.#beginUnleased(miss, undefined)
   }
