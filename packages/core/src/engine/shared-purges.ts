@@ -1,5 +1,5 @@
 import type { PurgeReport } from '../types.ts'
-import { type ReadSelector, selects } from '../policy/selector.ts'
+import type { ReadSelector } from '../policy/selector.ts'
 import type { Membership, NumberedMark, PastMark, PurgeState } from '../stores/shared-store.ts'
 import type { GuardedStore } from './guarded-store.ts'
 import { type Mark, PurgeMarks } from './purge-marks.ts'
