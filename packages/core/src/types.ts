@@ -28,7 +28,7 @@ export interface PurgeReport {
 export interface SharingState {
   /** Whether word of other processes arrives as it is sent. */
   readonly hears: boolean
-  /** Milliseconds since the store last said that nothing is missing here: no copy in memory is further behind. */
+  /** Milliseconds since the store last said that nothing is missing here: no copy in memory is further behind. Infinity before its first answer. */
   readonly behindMs: number
   /** Processes that were alive a moment ago, this one included. */
   readonly processes: number
