@@ -175,6 +175,7 @@ test('CLUSTER-20 four processes at random, with clocks apart and cut off now and
         prefix: 'model:',
         origin: origin.port,
         skewMs,
+        storeTimeoutMs: { get: 50, set: 250 },
       }),
     ),
   )

@@ -96,13 +96,13 @@ test('CLUSTER-12 a process that is cut off serves its copies for a second, then 
   const origin = await startOrigin()
   const proxy = await startProxy(redis.socketPath)
   onTestFinished(proxy.close)
-  const common = { prefix: 'cut:', origin: origin.port, skewMs: 0 }
+  const common = { prefix: 'cut:', origin: origin.port, skewMs: 0, storeTimeoutMs: { get: 50, set: 250 } }
   const [near, cut] = await Promise.all([
     startProcess('koa', { ...common, redis: { path: redis.socketPath } }),
     startProcess('fastify', { ...common, redis: { port: proxy.port } }),
   ])
   for (const each of [near, cut]) await each.ask('/x')
-  expect((await cut.stats()).sharing).toMatchObject({ processes: 2 })
+  await eventually('it knows of the other one', 3000, async () => (await cut.stats()).sharing!.processes === 2)
   proxy.hold()
   origin.say('/x', '/x new')
   expect(await near.purge({ url: '/x' })).toEqual({ acknowledged: 1, missing: 1 })
@@ -134,7 +134,13 @@ test('CLUSTER-13 a sentinel promotes the replica under two processes: no failed 
   const origin = await startOrigin()
   const processes = await Promise.all(
     ['fastify', 'koa'].map((framework) =>
-      startProcess(framework, { redis: { sentinel: sentinelPort }, prefix: 's:', origin: origin.port, skewMs: 0 }),
+      startProcess(framework, {
+        redis: { sentinel: sentinelPort },
+        prefix: 's:',
+        origin: origin.port,
+        skewMs: 0,
+        storeTimeoutMs: { get: 500, set: 500 },
+      }),
     ),
   )
   await Promise.all(processes.map((each) => each.ask('/a')))

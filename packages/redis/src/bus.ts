@@ -17,6 +17,7 @@ const LISTEN_AGAIN_MS = 3000
 export type Message =
   | readonly ['purge', number: string, selector: string, from: string, previous: string]
   | readonly ['restored']
+  | readonly ['left', id: string]
   | readonly ['ended', url: string, entry: string]
   | readonly ['beat']
   | readonly ['done', number: string, from: string]
@@ -32,11 +33,16 @@ export class Bus {
   readonly #done = new Map<number, Set<string>>()
   #waiting = 0
   readonly #onDone = new Set<() => void>()
+  /** The most processes that were alive at once, a moment ago. */
+  #most = 1
+  #countedAt = -Infinity
+  readonly #aliveMs: number
   #heardAt = -Infinity
   #isClosed = false
   #listenedAt: number
 
-  constructor(link: Link, keys: Keys, party: Party) {
+  constructor(link: Link, keys: Keys, party: Party, aliveMs: number) {
+    this.#aliveMs = aliveMs
     this.#link = link
     this.#keys = keys
     this.#party = party
@@ -75,14 +81,29 @@ export class Bus {
     this.#waiting += 1
     return async (number, alive) => {
       const others = alive.filter((id) => id !== this.id)
-      const left = (): string[] => others.filter((id) => this.#done.get(number)?.has(id) !== true)
-      if (left().length > 0) await this.#until(() => left().length === 0)
-      const missing = left().length
+      const done = (): ReadonlySet<string> => this.#done.get(number) ?? NOBODY
+      // A Redis that has lost everything does not know of all who are alive.
+      const missing = (): number =>
+        Math.max(others.filter((id) => !done().has(id)).length, this.#processes - 1 - done().size)
+      if (missing() > 0) await this.#until(() => missing() <= 0)
+      const report = { acknowledged: 1 + done().size, missing: Math.max(0, missing()) }
       this.#waiting -= 1
       this.#done.delete(number)
       if (this.#waiting === 0) this.#done.clear()
-      return { acknowledged: 1 + others.length - missing, missing }
+      return report
     }
+  }
+
+  /** How many a beat has found alive. One that is missing in the next may be so because Redis has lost it. */
+  count(processes: number): void {
+    const now = performance.now()
+    if (processes < this.#most && now - this.#countedAt < this.#aliveMs) return
+    this.#most = processes
+    this.#countedAt = now
+  }
+
+  get #processes(): number {
+    return performance.now() - this.#countedAt < this.#aliveMs ? this.#most : 1
   }
 
   /** Where nothing came of what was to be gathered for. */
@@ -125,6 +146,10 @@ export class Bus {
       case 'ended':
         this.#party.onLeaseEnded({ url: message[1], entry: message[2] })
         return
+      case 'left':
+        this.#most -= 1
+        this.#onDone.forEach((look) => look())
+        return
       case 'restored':
         this.#party.onRestored()
     }
@@ -143,6 +168,8 @@ export class Bus {
   }
 }
 
+const NOBODY: ReadonlySet<string> = new Set()
+
 /** What is published is not trusted: what is no message is none. */
 function readMessage(text: string): Message | undefined {
   try {
@@ -157,6 +184,7 @@ function readMessage(text: string): Message | undefined {
 const LENGTHS = new Map([
   ['purge', 5],
   ['restored', 1],
+  ['left', 2],
   ['ended', 3],
   ['beat', 1],
   ['done', 3],

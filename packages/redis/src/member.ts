@@ -44,7 +44,7 @@ export class Member implements Membership {
     this.#link = link
     this.#keys = keys
     this.#namespace = party.namespace
-    this.#bus = new Bus(link, keys, party)
+    this.#bus = new Bus(link, keys, party, ALIVE_MS)
     link.onConnected(() => party.onConnected())
   }
 
@@ -120,7 +120,9 @@ export class Member implements Membership {
     const echo = randomUUID()
     const words = [echo, this.#bus.id, String(ALIVE_MS), this.#bus.ear, say(['beat'])]
     const keys = [this.#common('state'), this.#common('alive'), this.#common('purges'), this.#common('unsafe')]
-    return stateOf(await this.#run(BEAT, keys, echo, words))
+    const state = stateOf(await this.#run(BEAT, keys, echo, words))
+    this.#bus.count(state.processes)
+    return state
   }
 
   async purgesSince(number: number): Promise<PurgeState & { readonly marks: readonly PastMark[] }> {
@@ -165,7 +167,12 @@ export class Member implements Membership {
     this.#bus.close()
     const alive = this.#common('alive')
     const timer = new Promise((resolve) => setTimeout(resolve, LEAVE_PATIENCE_MS).unref())
-    await Promise.race([this.#link.run(alive, ['ZREM', alive, this.#bus.id]).catch(() => undefined), timer])
+    const { id, channel } = this.#bus
+    const leaving = Promise.all([
+      this.#link.run(alive, ['ZREM', alive, id]),
+      this.#link.run(channel, ['PUBLISH', channel, say(['left', id])]),
+    ])
+    await Promise.race([leaving.catch(() => undefined), timer])
   }
 
   /** Runs a script whose reply begins with `echo`; returns the rest. */

@@ -2,6 +2,7 @@ import { createCacheback, type PurgeReport, type Selector, type Stats } from '@c
 import { redisStore } from '@cacheback/redis'
 import { createClient, createCluster, createSentinel } from '@redis/client'
 import { get } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { text as textOf } from 'node:stream/consumers'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
@@ -25,6 +26,8 @@ export interface SharedOptions {
   readonly skewMs: number
   readonly memory?: { readonly maxStalenessMs: number } | false
   readonly version?: string
+  /** By default long: a busy machine is no slow store. */
+  readonly storeTimeoutMs?: { readonly get: number; readonly set: number }
 }
 
 export type SharedOrder =
@@ -37,7 +40,15 @@ export type Purged = PurgeReport | { readonly failed: string }
 export type SharedStats = Stats & { readonly unhandled: readonly string[] }
 
 const [framework = 'fastify', given = '{}'] = process.argv.slice(2)
-const { redis, prefix, origin, skewMs, memory, version } = JSON.parse(given) as SharedOptions
+const {
+  redis,
+  prefix,
+  origin,
+  skewMs,
+  memory,
+  version,
+  storeTimeoutMs = { get: 2000, set: 2000 },
+} = JSON.parse(given) as SharedOptions
 let elapsedMs = 0
 const unhandled: string[] = []
 for (const event of ['unhandledRejection', 'uncaughtException'] as const) {
@@ -47,6 +58,7 @@ for (const event of ['unhandledRejection', 'uncaughtException'] as const) {
 const store = redisStore({ client: clientOf(redis), prefix })
 const cache = createCacheback({
   store,
+  storeTimeoutMs,
   now: () => Date.now() + skewMs + elapsedMs,
   ...(memory === undefined ? {} : { memory }),
   ...(version === undefined ? {} : { version }),
@@ -95,4 +107,6 @@ async function obey(order: SharedOrder): Promise<unknown> {
 }
 
 await store.ready()
+// On a busy machine the first answers of a Redis may be too late, and then nobody is asked for a lease.
+while (!Number.isFinite(cache.stats().sharing?.behindMs)) await sleep(20)
 await serveOrders(framework, cache, routes, obey)
