@@ -194,7 +194,7 @@ export interface WorkOptions {
 
 /** A worker of this process. */
 export interface CacheWorker {
-  /** Takes no more jobs, gives those that run a second to end, and aborts them. Never rejects. `cache.close()` does the same. */
+  /** Takes no more jobs, gives those that run half a second to end, and aborts them. Never rejects. `cache.close()` does the same. */
   close(): Promise<void>
 }
 

@@ -67,6 +67,9 @@ function renderObject(value: object, depth: number): string {
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null) return renderPlain(value as Record<string, unknown>, depth)
   const renderKnown = KNOWN.get(prototype)
+  if (renderKnown !== undefined && prototype !== Array.prototype && Object.keys(value).length > 0) {
+    throw new Unkeyable(`is or holds an instance of ${nameOf(value)} with properties`)
+  }
   if (renderKnown !== undefined) return bounded(renderKnown(value as never, depth + 1))
   if (BYTES.has(prototype)) return renderBytes(value as ArrayBuffer | ArrayBufferView)
   throw new Unkeyable(`is or holds an instance of ${nameOf(value)}`)

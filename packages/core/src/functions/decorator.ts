@@ -14,7 +14,7 @@ export type MethodOptions<Args extends readonly unknown[], Value, This> = Omit<
 > & {
   /** The cache, or how an instance finds it. */
   readonly cache: Cacheback | ((self: This) => Cacheback)
-  /** What tells one instance from another in the key (anything that an argument can be), or `'any'` where a result is the same whichever instance is asked. Needed for methods that are not static, unless there is a `key`. */
+  /** What tells one instance from another in the key (anything that an argument can be), or `'any'` where a result is the same whichever instance is asked. Beside a `key` it comes first. Needed for methods that are not static, unless there is a `key`, and for static ones that are called on subclasses. */
   readonly instance?: 'any' | ((self: This) => unknown) | undefined
 }
 
@@ -44,9 +44,13 @@ export function cached<This, Args extends unknown[], Value>(
   return (method, context) => {
     if (instance === undefined && own.key === undefined && !context.static)
       throw invalidOption('instance', INSTANCE, instance)
-    const keyed = own.key ?? keyWith(instance)
+    const keyed = keyWith(instance, own.key)
+    // Of a class that has inherited a static method nobody has said whether it gives the same.
+    const isForOwner = keyed === undefined && instance === undefined
     const roadsOfCaches = new WeakMap<Cacheback, FunctionRoad>()
     const roadOf = (self: unknown): FunctionRoad => {
+      if (isForOwner && (ownerOf(self, context.name, replacement) ?? self) !== self)
+        throw invalidOption('instance', INSTANCE, instance)
       const itsCache = typeof cache === 'function' ? cache(self as This) : cache
       const known = roadsOfCaches.get(itsCache)
       if (known !== undefined) return known
@@ -78,22 +82,30 @@ export function methodsOf<Self extends object, Name extends keyof Self>(self: Se
   return faceOf(roadOf(self), self) as unknown as MethodsOf<Self[Name]>
 }
 
-function keyWith<This>(instance: 'any' | ((self: This) => unknown) | undefined) {
-  if (instance === undefined || instance === 'any') return undefined
-  return function key(this: This, ...args: AnyArgs): unknown {
-    return [instance(this), ...args]
+/** What tells instances apart comes first, then what tells calls apart. */
+function keyWith<This>(
+  instance: 'any' | ((self: This) => unknown) | undefined,
+  key: ((this: This, ...args: never) => unknown) | undefined,
+) {
+  if (instance === undefined || instance === 'any') return key
+  return function keyOfInstance(this: This, ...args: AnyArgs): unknown {
+    const keyed = key === undefined ? args : key.apply(this, args as never)
+    return [instance(this), ...(Array.isArray(keyed) ? keyed : [keyed])]
   }
 }
 
-/** The class that has the method: an instance may be of a subclass. */
-function classNameOf(self: unknown, name: PropertyKey, method: unknown): string {
-  if (typeof self === 'function') return self.name
+/** The class, or the prototype of one, that has the method: an instance may be of a subclass. */
+function ownerOf(self: unknown, name: PropertyKey, method: unknown): object | undefined {
   for (let at: unknown = self; at !== null && at !== undefined; at = Object.getPrototypeOf(at)) {
-    if (Object.getOwnPropertyDescriptor(at, name)?.value === method) {
-      return (at as { constructor: { name: string } }).constructor.name
-    }
+    if (Object.getOwnPropertyDescriptor(at, name)?.value === method) return at
   }
-  return ''
+  return undefined
+}
+
+function classNameOf(self: unknown, name: PropertyKey, method: unknown): string {
+  const owner = ownerOf(self, name, method)
+  if (typeof self === 'function') return ((owner ?? self) as { name: string }).name
+  return owner === undefined ? '' : (owner as { constructor: { name: string } }).constructor.name
 }
 
 const CACHE = 'a cache, or a function of the instance that finds it'

@@ -1,6 +1,6 @@
 /**
- * Seconds, or a function of the result and the arguments that gives them. One that gives undefined says that this result
- * is not to be stored.
+ * Seconds, or a function of the result and the arguments that gives them. A `maxAge` that gives undefined says that this
+ * result is not to be stored; elsewhere undefined is 0.
  */
 export type Lifetime<Args extends readonly unknown[], Value> =
   | number
@@ -70,7 +70,7 @@ export interface FunctionMethods<Args extends readonly unknown[], Value> {
   readonly invalidate: (...args: Args) => Promise<boolean>
   /** Removes what is stored, here and (with a store) in other processes; what a call under way returns is not stored either. Resolves with whether anything was stored. */
   readonly delete: (...args: Args) => Promise<boolean>
-  /** Stores a value as if the function had returned it now. Resolves with whether it was stored. */
+  /** Stores a value as if the function had returned it now. Resolves with whether it was stored: with a store, there. */
   readonly set: (args: Args, value: Value) => Promise<boolean>
   /** What is stored, without calling or refreshing anything. */
   readonly peek: (...args: Args) => Promise<PeekedValue<Value> | undefined>

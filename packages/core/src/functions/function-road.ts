@@ -75,8 +75,8 @@ export class FunctionRoad {
     const held = await this.#find(request)
     if (held === undefined) return false
     const told = this.#services.library.invalidateOne(pathOf(request.key), true)
-    this.#refreshes.soon(request, held)
-    await told
+    // Not before the mark has its number: else it would be younger than the call that it asks for, and fence that.
+    await told.finally(() => this.#refreshes.soon(request, held))
     return true
   }
 
@@ -93,13 +93,13 @@ export class FunctionRoad {
 
   async set(self: unknown, args: AnyArgs, value: unknown): Promise<boolean> {
     const request = this.#requestOf(self, args)
-    const { sharing } = this.#services.library
+    const { hasStore, sharing } = this.#services.library
     // Its rank arrives later: nothing has been read that could be older than that.
     const claim = sharing?.order(requestKeyOf(request.key), NO_REQUEST, 0)
     const outcome = this.#calls.keep(request, value, this.#calls.now(args, claim))
     if (outcome.kind !== 'value' || outcome.refused !== undefined) return false
     await outcome.response.written
-    return true
+    return !hasStore || outcome.response.isInStore
   }
 
   async peek(self: unknown, args: AnyArgs): Promise<PeekedValue<unknown> | undefined> {

@@ -56,6 +56,15 @@ export function checkFunctionOptions(options: object): void {
   group(FUNCTION_CHECKS)(options, 'options')
 }
 
+const JOB_CHECKS = Object.fromEntries(
+  Object.entries(FUNCTION_CHECKS).filter(([name]) => !['key', 'empty', 'process'].includes(name)),
+)
+
+/** The same for a Job, whose other parts are methods. */
+export function checkJobOptions(options: object): void {
+  group(JOB_CHECKS)(options, 'options')
+}
+
 /** `ownName`: that of the function or the class, where the options name none. */
 export function readFunctionRules(options: AnyOptions, ownName: string): FunctionRules {
   checkFunctionOptions(options)

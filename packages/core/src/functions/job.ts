@@ -2,7 +2,13 @@ import type { ResponseCache } from '../cacheback.ts'
 import type { Cacheback } from '../types.ts'
 import type { CallInfo, FunctionMethods, FunctionOptions, PeekedValue } from './function-options.ts'
 import type { FunctionRoad } from './function-road.ts'
-import { type AnyArgs, type AnyOptions, type FunctionRules, readFunctionRules } from './function-settings.ts'
+import {
+  type AnyArgs,
+  type AnyOptions,
+  type FunctionRules,
+  checkJobOptions,
+  readFunctionRules,
+} from './function-settings.ts'
 import { noteRoad } from './wrap.ts'
 
 /** Options of a job: those of a function that are not methods to override. */
@@ -34,6 +40,7 @@ export abstract class Job<
   readonly #rules: FunctionRules
 
   constructor(cache: Cacheback, options: JobOptions<Args, Value> = {}) {
+    checkJobOptions(options)
     const rules = readFunctionRules(options as AnyOptions, new.target.name)
     this.#rules = rules
     const own = (args: AnyArgs): Args => args as unknown as Args

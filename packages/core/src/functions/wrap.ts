@@ -15,7 +15,8 @@ export function faceOf(road: FunctionRoad, self?: unknown): Cached<AnyArgs, unkn
   const face = function (this: unknown, ...args: AnyArgs): Promise<unknown> {
     return road.call(this, args)
   }
-  noteRoad(face, road)
+  // A worker knows no `this`: calls of a method cannot be scheduled.
+  if (self === undefined) noteRoad(face, road)
   Object.defineProperty(face, 'name', { value: road.name, configurable: true })
   return Object.assign(face, {
     refresh: (...args: AnyArgs) => road.refresh(self, args),
