@@ -106,6 +106,40 @@ test('METHOD-04 whose method it is must be said, and mistakes are told where the
   expect(() => methodsOf(service, 'find')).toThrow(codeOf('CACHEBACK_NOT_CACHED'))
 })
 
+test('METHOD-06 with a key of its own, a method is still cached for each instance', async () => {
+  const { cache } = await start()
+  class Shop {
+    readonly city: string
+    constructor(city: string) {
+      this.city = city
+    }
+    async price(item: string, _at: number): Promise<string> {
+      return `${this.city} ${item}`
+    }
+  }
+  decorate(Shop.prototype, 'price', { cache, instance: ({ city }: Shop) => city, key: (item: string) => item })
+  const [bonn, kiel] = [new Shop('Bonn'), new Shop('Kiel')]
+  expect(await settle(cache, bonn.price('tea', 1))).toBe('Bonn tea')
+  expect(await settle(cache, kiel.price('tea', 2))).toBe('Kiel tea')
+  expect(await bonn.price('tea', 3)).toBe('Bonn tea')
+})
+
+test('METHOD-07 an inherited static method is cached for the class that it is called on, or not at all', async () => {
+  const { cache } = await start()
+  class Model {
+    static readonly table: string = 'models'
+    static async all(): Promise<string> {
+      return `rows of ${this.table}`
+    }
+  }
+  class User extends Model {
+    static override readonly table = 'users'
+  }
+  decorate(Model, 'all', { cache })
+  expect(await settle(cache, Model.all())).toBe('rows of models')
+  expect(() => User.all()).toThrow(codeOf('CACHEBACK_INVALID_OPTION'))
+})
+
 test('METHOD-05 as TypeScript compiles it, and Node alone does not', async () => {
   const root = new URL('../../', import.meta.url)
   const source = fileURLToPath(new URL('decorated/shop.ts', import.meta.url))

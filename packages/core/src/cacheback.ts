@@ -60,7 +60,7 @@ export class ResponseCache implements Cacheback {
 
   constructor(options: CachebackOptions) {
     this.road = new Road(readSettings(options), options)
-    this.road.jobs.handle(URL_JOB, (payload) => this.#performUrl(payload))
+    this.road.jobs.handle(URL_JOB, (payload, signal) => this.#performUrl(payload, signal))
   }
 
   attach(target: Server | RequestListener): this {
@@ -93,7 +93,11 @@ export class ResponseCache implements Cacheback {
     return library.purge(read, options.soft === true)
   }
 
-  async refresh(url: string, headers: Readonly<Record<string, string>> = {}): Promise<boolean> {
+  refresh(url: string, headers: Readonly<Record<string, string>> = {}): Promise<boolean> {
+    return this.#render(url, headers)
+  }
+
+  async #render(url: string, headers: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<boolean> {
     if (this.#closing !== undefined) throw closed()
     // Whatever selects among the variants is named by the caller; all of it is carried.
     const selecting = Object.entries(headers).flatMap(([name, value]) =>
@@ -105,7 +109,7 @@ export class ResponseCache implements Cacheback {
       const key = keyOf(headOfUrl(url, headers), rules)
       const carried = selecting.filter((_, index) => index % 2 === 0)
       const plan = { key, route, rules, authorized: false, carried }
-      const isStored = await background.renderNow(plan, renderRequest(key, selecting))
+      const isStored = await background.renderNow(plan, renderRequest(key, selecting), signal)
       // The render may have found out by which rules this path really goes.
       const found = this.#routeOf(url)
       if (isStored || found === route) return isStored
@@ -147,16 +151,19 @@ export class ResponseCache implements Cacheback {
     if ('call' in item) return this.road.functions.scheduledJob(item.call, item.args ?? [])
     const { url, headers = {} } = item
     void this.road.background.attached
-    headOfUrl(url, headers)
+    // What is scheduled stands in the queue for all to read.
+    if (this.#wouldBypass({ url, headers })) {
+      throw invalidOption('schedule', 'requests that a visitor could be answered from the cache for', url)
+    }
     return urlJob(url, headers)
   }
 
   /** A scheduled refresh. What the app answers to it is its own affair: the next one comes by itself. */
-  async #performUrl(payload: unknown): Promise<void> {
+  async #performUrl(payload: unknown, signal: AbortSignal): Promise<void> {
     const job = readUrlJob(payload)
     try {
       if (job === undefined || this.#wouldBypass(job)) throw invalidUrl(payload)
-      await this.refresh(job.url, job.headers)
+      await this.#render(job.url, job.headers, signal)
     } catch (error) {
       if (!(error instanceof CachebackError) || error.code !== 'CACHEBACK_INVALID_URL') throw error
       this.road.journal.note('refresh-dropped', () => ({ key: '', route: undefined, reason: 'job-form' }))

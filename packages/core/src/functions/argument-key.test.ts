@@ -84,6 +84,8 @@ describe('what cannot be told apart throws', () => {
     ['an instance of Number', Object(1)],
     ['named by a symbol', { [Symbol('s')]: 1 }],
     ['array with properties', Object.assign(['a'], { index: 1 })],
+    ['properties', Object.assign(new Date(0), { zone: 'a' })],
+    ['properties', Object.assign(new Map([[1, 2]]), { zone: 'a' })],
     ['refers to itself', circular],
     ['longer than a key', bomb],
     ['longer than a key', holed({ length: 2 ** 31 })],

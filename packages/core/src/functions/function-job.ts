@@ -20,7 +20,7 @@ export interface FunctionJob {
 }
 
 /** What arguments take at most on their way; calls with larger ones stay in their process. */
-const MAX_ARGS_BYTES = 64 * 1024
+const MAX_ARGS_BYTES = 8 * 1024
 const MAX_TEXT_LENGTH = Math.ceil(MAX_ARGS_BYTES / 3) * 4
 const MAX_NAME_LENGTH = 100
 const MAX_FULL_LENGTH = 2048

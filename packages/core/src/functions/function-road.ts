@@ -132,7 +132,8 @@ export class FunctionRoad {
     let request: CallRequest
     try {
       request = this.#requestOf(undefined, args)
-    } catch {
+    } catch (error) {
+      if (this.#services.isClosed()) throw error
       // A `key` of the user's may do what it likes with what is no argument of his.
       return 'job-key'
     }

@@ -153,9 +153,10 @@ export class Background {
   }
 
   /** Renders a key now, for an application that asks. Resolves with whether it was stored, when the store has it too. */
-  async renderNow(plan: RenderPlan, request: RenderRequest): Promise<boolean> {
+  async renderNow(plan: RenderPlan, request: RenderRequest, abort?: AbortSignal): Promise<boolean> {
     const claim = await this.#services.library.order(plan.key, headOf(request))
-    const signal = AbortSignal.timeout(this.#services.settings.refresh.timeoutMs)
+    const timeout = AbortSignal.timeout(this.#services.settings.refresh.timeoutMs)
+    const signal = abort === undefined ? timeout : AbortSignal.any([abort, timeout])
     const { result } = await this.renderByItself({ ...plan, claim }, request, signal)
     if (result?.kind !== 'stored') return false
     await result.written
