@@ -126,6 +126,7 @@ test('METHOD-06 with a key of its own, a method is still cached for each instanc
 
 test('METHOD-07 an inherited static method is cached for the class that it is called on, or not at all', async () => {
   const { cache } = await start()
+  // oxlint-disable-next-line typescript/no-extraneous-class -- it is about what subclasses inherit
   class Model {
     static readonly table: string = 'models'
     static async all(): Promise<string> {

@@ -4,9 +4,10 @@ import { createCacheback } from '../cacheback.ts'
 import { WIRE_VERSION } from '../policy/key.ts'
 import type { Membership, Party, SharedStore } from '../stores/shared-store.ts'
 
+const never = (): Promise<never> => new Promise(() => undefined)
+
 /** A store that several processes could share, and that nobody answers. */
 function silentStore(joined: Party[]): SharedStore {
-  const never = (): Promise<never> => new Promise(() => undefined)
   const member = new Proxy({ hears: false, leave: async () => undefined } as unknown as Membership, {
     get: (target, name) => (name in target ? target[name as keyof Membership] : never),
   })
