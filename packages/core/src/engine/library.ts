@@ -345,6 +345,8 @@ export class Library {
     const { key } = response.parts
     const own = this.#ownAlone.peek(key)
     const isStored = await shelf.write(response).finally(() => {
+      // Where it never got as far as the store, the lease is still ours.
+      response.claim?.end()
       response.claim = undefined
     })
     response.isInStore = isStored

@@ -1,8 +1,14 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 
+import { PARTS } from '../../../../test/support/unit.ts'
 import { createCacheback } from '../cacheback.ts'
 import { WIRE_VERSION } from '../policy/key.ts'
+import { readSettings } from '../settings.ts'
 import type { Membership, Party, SharedStore } from '../stores/shared-store.ts'
+import { Claim } from './claim.ts'
+import { Journal } from './journal.ts'
+import { Library } from './library.ts'
+import { StoredResponse } from './stored-response.ts'
 
 const never = (): Promise<never> => new Promise(() => undefined)
 
@@ -43,4 +49,18 @@ test('a process says how far it may be behind, and whether it hears the others',
   now += 5000
   expect(cache.stats().sharing!.behindMs).toBeGreaterThan(5000)
   expect(createCacheback().stats().sharing).toBeUndefined()
+})
+
+test('a lease is given back also where the write never gets as far as the store', async () => {
+  const library = new Library(
+    readSettings({ store: silentStore([]), storeTimeoutMs: { get: 1, set: 1 } }),
+    new Journal('x'),
+  )
+  onTestFinished(() => library.close())
+  const response = new StoredResponse(PARTS, 1)
+  const giveBack = vi.fn<() => void>()
+  response.claim = new Claim({ url: 'u', entry: 'u' }, 'token', 1, 0, giveBack)
+  library.keep(response)
+  await library.idle()
+  expect(giveBack).toHaveBeenCalledTimes(1)
 })
