@@ -4,7 +4,7 @@ import { Demo, get } from './demo.ts'
 import type { Seen } from './demo.ts'
 
 // Longer than a first render on a busy machine: the time of a render counts into a response's age.
-const MAX_AGE = 4
+const MAX_AGE = 12
 
 const status = ({ headers }: Seen): string => String(headers['cache-status'])
 const rendered = ({ headers }: Seen): unknown => headers['x-rendered']
