@@ -61,7 +61,12 @@ export class Memory {
   put(response: StoredResponse): boolean {
     const { key, selecting } = response.parts
     const variants = this.variants(key)
-    const variant = response.variant
+    // Most have one, and need no name to be told apart by.
+    if (variants.length === 0) {
+      this.#set(key, [response])
+      return true
+    }
+    const { variant } = response
     const clashes = (other: StoredResponse): boolean =>
       other.variant === variant || other.parts.selecting.length === 0 || selecting.length === 0
     if (variants.some((other) => clashes(other) && isYounger(other, response))) return false

@@ -79,6 +79,26 @@ export interface RenderContext {
 /** All of it but the fields and the body, of which memory has a form of its own. */
 export type StoredHead = Omit<StoredParts, 'body' | 'fields'>
 
+/** One literal: an object that grows field by field, or takes the rest of another, is twice as large. */
+function headOf(parts: StoredParts): StoredHead {
+  return {
+    key: parts.key,
+    selecting: parts.selecting,
+    status: parts.status,
+    reason: parts.reason,
+    place: parts.place,
+    freshness: parts.freshness,
+    receivedAt: parts.receivedAt,
+    authorized: parts.authorized,
+    keepUntil: parts.keepUntil,
+    isHeuristic: parts.isHeuristic,
+    isWhole: parts.isWhole,
+    isInner: parts.isInner,
+    hasOwnEtag: parts.hasOwnEtag,
+    epoch: parts.epoch,
+  }
+}
+
 const WRITTEN = Promise.resolve()
 
 /** Ways to accept that are remembered for a response. */
@@ -95,17 +115,20 @@ export function ttlMsOf({ keepUntil, receivedAt }: StoredHead): number {
 
 /** Bytes that an entry costs beside its body, head and key. */
 const ENTRY_OVERHEAD_BYTES = 1300
+/** What an ETag of our own adds to a head. */
+const ETAG_LENGTH = 29 + 'ETag'.length + 8
 
 /** A stored response, and what this process has learned about it since. */
 export class StoredResponse {
   readonly parts: StoredHead
-  /** As the app has made it. */
-  readonly identity: Representation
   readonly order: number
   /** Whether it is to be had in content codings. */
   readonly isEncodable: boolean
-  /** Its fields, where they are others than those that are sent: most responses need not have them twice. */
-  readonly #unsent: FieldLines | undefined
+  readonly #isVarying: boolean
+  readonly #body: string | Buffer
+  /** Its fields; not set where those that are sent are the same: most responses need not have them twice. */
+  #fields: FieldLines | undefined
+  #identity: Representation | undefined
   size: number
   hits = 0
   /** Settles when it is in the store; never rejects. */
@@ -130,19 +153,37 @@ export class StoredResponse {
   #chosen: Map<string, Representation> | undefined
 
   /** `precompress`: whether its route wants it in content codings. */
-  constructor({ body, fields, ...parts }: StoredParts, order: number, precompress = false) {
-    this.parts = parts
+  constructor(parts: StoredParts, order: number, precompress = false) {
+    const { key, selecting, place, status, fields, body } = parts
+    this.parts = headOf(parts)
     this.order = order
     this.#freshness = parts.freshness
-    const { key, selecting, place, status } = parts
     this.isEncodable = precompress && isEncodable(status, fields, body.length)
-    const isVarying = precompress && variesByCoding(status, fields)
-    const sent = withoutField(isVarying ? varyingByEncoding(fields) : fields, 'cache-status')
-    if (isVarying || sent.length < fields.length) this.#unsent = fields
-    if (!hasNoContent(status)) sent.push('Content-Length', String(body.length))
-    this.identity = new Representation(sent, compact(body))
+    this.#isVarying = precompress && variesByCoding(status, fields)
+    this.#fields = fields
+    this.#body = compact(body)
     const text = lengthOf(fields) + lengthOf(selecting) + lengthOf(place.tags) + lengthOf(place.hosts)
-    this.size = ENTRY_OVERHEAD_BYTES + body.length + text + key.length + place.path.length + place.query.length
+    const etag = parts.hasOwnEtag ? ETAG_LENGTH : 0
+    this.size = ENTRY_OVERHEAD_BYTES + body.length + text + etag + key.length + place.path.length + place.query.length
+  }
+
+  /** As the app has made it. What is rendered and never asked for again needs no form to go out in. */
+  get identity(): Representation {
+    return (this.#identity ??= this.#prepare())
+  }
+
+  #prepare(): Representation {
+    const fields = this.#tagged(this.#fields ?? NONE)
+    const sent = withoutField(this.#isVarying ? varyingByEncoding(fields) : fields, 'cache-status')
+    this.#fields = this.#isVarying || sent.length < fields.length ? fields : undefined
+    if (!hasNoContent(this.parts.status)) sent.push('Content-Length', String(this.#body.length))
+    return new Representation(sent, this.#body)
+  }
+
+  /** With the ETag that the app has not given it. */
+  #tagged(fields: FieldLines): FieldLines {
+    const isMissing = this.parts.hasOwnEtag && valueOf(fields, 'etag') === undefined
+    return isMissing ? [...fields, 'ETag', strongEtag(this.bytes)] : fields
   }
 
   decide(request: { readonly authorized: boolean }, now: number): Decision {
@@ -156,7 +197,7 @@ export class StoredResponse {
   }
 
   get bytes(): Buffer {
-    const { body } = this.identity
+    const body = this.#body
     return typeof body === 'string' ? Buffer.from(body, 'latin1') : body
   }
 
@@ -191,8 +232,8 @@ export class StoredResponse {
   }
 
   get fields(): FieldLines {
-    if (this.#unsent !== undefined) return this.#unsent
     const { fields } = this.identity
+    if (this.#fields !== undefined) return this.#fields
     return hasNoContent(this.parts.status) ? fields : fields.slice(0, -2)
   }
 
@@ -228,7 +269,7 @@ export class StoredResponse {
 
   /** What caches before the app have said of this response; ours is appended to it. */
   get upstreamStatus(): string | undefined {
-    return this.#unsent && valueOf(this.#unsent, 'cache-status')
+    return this.#fields && valueOf(this.#fields, 'cache-status')
   }
 
   storeKey(namespace: string): string {
@@ -257,7 +298,6 @@ export function storedResponse(
   const fields = storedFields(head, rules, details.standing, details.receivedAt)
   const rule = rules.noVarySearch ? readSearchRule(head.fields) : undefined
   const hasOwnEtag = rules.etag && head.status === 200 && !hasValidator(fields)
-  if (hasOwnEtag) fields.push('ETag', strongEtag(body))
   const response = new StoredResponse(
     {
       // A response that says which parameters do not matter is stored once for all that differ in them alone.

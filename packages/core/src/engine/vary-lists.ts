@@ -6,6 +6,7 @@ const MAX_LISTS = 4
 /** The lists of selecting headers that the responses of a key have named, the newest first. */
 export class VaryLists {
   readonly #known = recordsOf<readonly (readonly string[])[]>()
+  #last: { readonly text: string; readonly lists: readonly (readonly string[])[] } | undefined
 
   of(key: string): readonly (readonly string[])[] {
     return this.#known.get(key) ?? NONE
@@ -17,8 +18,17 @@ export class VaryLists {
       this.#known.delete(key)
       return
     }
-    const others = this.of(key).filter((list) => list.join() !== names.join())
-    this.#known.set(key, [names, ...others].slice(0, MAX_LISTS))
+    const text = names.join()
+    const known = this.#known.get(key)
+    if (known?.[0]!.join() === text) return
+    const others = (known ?? NONE).filter((list) => list.join() !== text)
+    this.#known.set(key, others.length === 0 ? this.#alone(names, text) : [names, ...others].slice(0, MAX_LISTS))
+  }
+
+  /** The URLs of a route share theirs. */
+  #alone(names: readonly string[], text: string): readonly (readonly string[])[] {
+    if (this.#last?.text !== text) this.#last = { text, lists: [names] }
+    return this.#last.lists
   }
 }
 

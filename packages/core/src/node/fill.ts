@@ -23,8 +23,8 @@ export interface FillServices {
   isWhole(): boolean
   /** Whether an inner layer of the cache has been entered. */
   isInner(): boolean
-  /** The tags that the route's own function gives. */
-  tags(head: ResponseHead): readonly string[]
+  /** The tags that the route's own function gives, where it has one. */
+  readonly tags: ((head: ResponseHead) => readonly string[]) | undefined
   /** Whether the layers of the cache that were entered are those by whose rules this render began. */
   isRightRoute(): boolean
 }
@@ -187,6 +187,7 @@ export class Fill implements Tap {
     if (Number(valueOf(head.fields, 'content-length') ?? 0) > this.#services.maxEntryBytes) {
       return { reason: 'too-large' }
     }
+    if (this.#services.tags === undefined) return verdict
     try {
       const tags: unknown = this.#services.tags(viewOf(head))
       if (!isStrings(tags)) return { reason: 'tags' }

@@ -114,8 +114,10 @@ const NEVER_BY_CONNECTION = new Set(['cache-control', 'set-cookie', 'vary'])
 
 /** A predicate for the fields that belong to one exchange and are not stored (RFC 9111 §3.1). */
 export function unstoredFields(fields: FieldLines, omit: readonly string[]): (name: string) => boolean {
+  const connection = valuesOf(fields, 'connection')
+  if (connection.length === 0 && omit.length === 0) return isOfOneExchange
   const named = new Set(
-    valuesOf(fields, 'connection')
+    connection
       .flatMap((value) => value.toLowerCase().split(','))
       .map((name) => name.trim())
       .filter((name) => !NEVER_BY_CONNECTION.has(name)),
@@ -123,11 +125,8 @@ export function unstoredFields(fields: FieldLines, omit: readonly string[]): (na
   const prefixes = omit.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1))
   const exact = new Set(omit)
   return (name) =>
-    // Framing and Age are made anew for every response.
-    name === 'content-length' ||
-    name === 'age' ||
-    HOP_BY_HOP.has(name) ||
-    named.has(name) ||
-    exact.has(name) ||
-    prefixes.some((prefix) => name.startsWith(prefix))
+    isOfOneExchange(name) || named.has(name) || exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix))
 }
+
+/** Framing and Age are made anew for every response. */
+const isOfOneExchange = (name: string): boolean => name === 'content-length' || name === 'age' || HOP_BY_HOP.has(name)

@@ -1,5 +1,5 @@
 import type { Rules } from '../settings.ts'
-import { type FieldLines, type RequestHead, type SelectingHead, requestValue, valuesOf } from './fields.ts'
+import { type FieldLines, type RequestHead, type SelectingHead, requestValue, valueOf } from './fields.ts'
 
 /** Selecting headers of a stored response (RFC 9111 §4.1): name, value, name, value; null where it was absent. */
 export type Selecting = readonly (string | null)[]
@@ -9,14 +9,33 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]{1,100}$/
 const MAX_NAMES = 32
 const MAX_VALUE_LENGTH = 1024
 
+/** What has been read of Vary, by its value: most routes have one or two. */
+const read = new WeakMap<Rules, Map<string, VaryReading>>()
+const MAX_READ = 50
+const MAX_READ_LENGTH = 200
+
+type VaryReading = { readonly names: readonly string[] } | { readonly reason: string }
+
 /** What a response's Vary asks for: names in lower-case, sorted; or why the response cannot be stored. */
-export function readVary(fields: FieldLines, rules: Rules): { names: readonly string[] } | { reason: string } {
+export function readVary(fields: FieldLines, rules: Rules): VaryReading {
+  const value = valueOf(fields, 'vary')
+  if (value === undefined) return NOTHING
+  let known = read.get(rules)
+  if (known === undefined) read.set(rules, (known = new Map<string, VaryReading>()))
+  const before = known.get(value)
+  if (before !== undefined) return before
+  const reading = readMembers(value, rules)
+  if (value.length <= MAX_READ_LENGTH && known.size < MAX_READ) known.set(value, reading)
+  return reading
+}
+
+const NOTHING: VaryReading = { names: [] }
+
+function readMembers(value: string, rules: Rules): VaryReading {
   const names = new Set<string>()
-  for (const value of valuesOf(fields, 'vary')) {
-    for (const member of value.split(',')) {
-      const name = member.trim().toLowerCase()
-      if (name !== '') names.add(name)
-    }
+  for (const member of value.split(',')) {
+    const name = member.trim().toLowerCase()
+    if (name !== '') names.add(name)
   }
   if (names.has('*')) return { reason: 'vary-any' }
   if (names.size > MAX_NAMES) return { reason: 'vary-invalid' }
@@ -37,9 +56,27 @@ function coversCookies({ cookies }: Rules): boolean {
   return cookies === 'bypass' || (typeof cookies === 'object' && 'key' in cookies)
 }
 
+/** What these headers of a request are. Responses that were selected by the same share one list. */
 export function selectingOf(names: readonly string[], request: RequestHead): Selecting {
-  return names.length === 0 ? NONE : names.flatMap((name) => [name, selectingValue(request, name)])
+  if (names.length === 0) return NONE
+  let text = ''
+  for (const name of names) {
+    const value = requestValue(request, name)
+    // Neither is in a name or a value.
+    text += value === null ? `${name}\n` : `${name}\0${value}\n`
+  }
+  const shared = lists.get(text)
+  if (shared !== undefined) return shared
+  const selecting = names.flatMap((name) => [name, selectingValue(request, name)])
+  if (text.length > MAX_LIST_LENGTH) return selecting
+  if (lists.size === MAX_LISTS) lists.clear()
+  lists.set(text, selecting)
+  return selecting
 }
+
+const lists = new Map<string, Selecting>()
+const MAX_LISTS = 500
+const MAX_LIST_LENGTH = 500
 
 /** The same headers as the visitor has sent them: what a render is to carry. */
 export function carriedOf(names: readonly string[], request: RequestHead): Selecting {
@@ -66,7 +103,10 @@ export function isSelectingTooLong(selecting: Selecting): boolean {
 
 export function isSelectedBy(selecting: Selecting, request: SelectingHead): boolean {
   for (let i = 0; i < selecting.length; i += 2) {
-    if (selectingValue(request, selecting[i]!) !== selecting[i + 1]) return false
+    const name = selecting[i]!
+    // As it is compared, a value stays as it is: where it was sent like that, nothing has to be made of it.
+    if (requestValue(request, name) === selecting[i + 1]) continue
+    if (selectingValue(request, name) !== selecting[i + 1]) return false
   }
   return true
 }

@@ -52,6 +52,7 @@ export function startFill(
 ): { readonly fill: Fill; readonly wire: Wire } {
   const { settings, library, budget, routes } = services
   const { key, rules, authorized, validated, isRefresh, carried, claim } = plan
+  const { tags } = rules
   const wire = exchange.listen(visit, INERT)
   const fill = new Fill(
     { key, rules, request, authorized, validated, isRefresh, carried, seen, claim, ...begun },
@@ -63,7 +64,7 @@ export function startFill(
       route: () => rules.route ?? exchange.visit.route(),
       isWhole: () => exchange.isWhole,
       isInner: () => exchange.isInner,
-      tags: (head) => rules.tags?.(visit.req, head) ?? [],
+      tags: tags && ((head) => tags(visit.req, head)),
       isRightRoute: () => {
         // A layer in front of the app has made its key before the app could change the request.
         if (exchange.isWhole && exchange.isChanged(visit)) return false
