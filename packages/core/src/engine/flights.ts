@@ -32,7 +32,8 @@ export interface Written {
 
 /** One render of a key that others wait for. */
 export class Flight {
-  readonly #followers = new Set<Follower>()
+  /** Most flights have none. */
+  #followers: Set<Follower> | undefined
   #landing: Landing | undefined
   /** From when on everybody finds the response by looking; until then, whoever comes may join. */
   #visibleAt = Infinity
@@ -44,12 +45,13 @@ export class Flight {
     return new Promise((resolve) => {
       const settle = (joined: Joined): void => {
         clearTimeout(timer)
-        this.#followers.delete(follower)
+        this.#followers?.delete(follower)
         resolve(joined)
       }
       const timer = setTimeout(() => settle({ kind: 'timeout' }), waitMs)
       timer.unref()
       const follower: Follower = { isThere, settle }
+      this.#followers ??= new Set()
       this.#followers.add(follower)
     })
   }
@@ -76,14 +78,14 @@ export class Flight {
   land(landing: Landing): void {
     if (this.#landing !== undefined) return
     this.#landing = landing
-    this.#followers.forEach((follower) => follower.settle(landing))
+    this.#followers?.forEach((follower) => follower.settle(landing))
   }
 
   /** Lets one follower render in the leader's place. Returns whether there was one. */
   handOver(visitorLeft: boolean): boolean {
     if (this.#handovers >= (visitorLeft ? MAX_HANDOVERS : 1)) return false
     this.#handovers += 1
-    for (const follower of this.#followers) {
+    for (const follower of this.#followers ?? []) {
       if (!follower.isThere()) continue
       follower.settle({ kind: 'lead' })
       return true

@@ -4,13 +4,13 @@ import { type RenderContext, type StoredResponse, selectingNames, storedResponse
 import { type FieldLines, type SelectingHead, valueOf } from '../policy/fields.ts'
 import { birthOf } from '../policy/freshness.ts'
 import { freshenedFields, isAboutAnother } from '../policy/freshen.ts'
-import { type Head, type Storable, forbiddenOutside, isFailure, judge } from '../policy/storable.ts'
+import { type Head, type Storable, forbiddenOutside, isFailure, judge, rulingFields } from '../policy/storable.ts'
 import { readSearchRule } from '../policy/no-vary-search.ts'
 import { isSelectedBy, isSelectingTooLong, selectingOf } from '../policy/vary.ts'
 import type { ResponseHead } from '../options.ts'
 import { Body } from './body.ts'
 import type { FillListener, FillResult } from './fill-listener.ts'
-import { type HeadPlan, type Tap } from './tap.ts'
+import type { HeadPlan, Tap, WrittenFields } from './tap.ts'
 
 export interface FillServices {
   readonly library: Library
@@ -83,17 +83,22 @@ export class Fill implements Tap {
     return plan
   }
 
-  onHeadWritten(fields: FieldLines): void {
-    const reason = forbiddenOutside(fields, this.#head?.status ?? 0, this.#context.rules)
+  onHeadWritten(written: WrittenFields): void {
+    const reason = this.#forbidden(written, this.#head?.status ?? 0)
     if (reason !== undefined) this.#giveUp(reason)
     this.#listener.onWritten?.(reason)
   }
 
-  onReplaced(fields: FieldLines): void {
+  onReplaced(written: WrittenFields): void {
     const freshened = this.#freshened
     const { status } = freshened?.parts ?? {}
     if (freshened === undefined || status === undefined) return
-    if (forbiddenOutside(fields, status, this.#context.rules) !== undefined) this.#services.library.remove(freshened)
+    if (this.#forbidden(written, status) !== undefined) this.#services.library.remove(freshened)
+  }
+
+  #forbidden(written: WrittenFields, status: number): string | undefined {
+    const { rules } = this.#context
+    return forbiddenOutside(written(rulingFields(rules)), status, rules)
   }
 
   onHeadDelayed(): void {

@@ -11,16 +11,19 @@ export type HeadPlan =
   /** Something else goes out in its place; the rest of the response falls on deaf ears. */
   | { readonly kind: 'stand-in'; readonly serve: (outlet: Outlet) => void }
 
+/** The fields of a written head that have one of these names (in lower-case); more, where nothing else is known. */
+export type WrittenFields = (names: ReadonlySet<string>) => FieldLines
+
 /** Who listens to a response on its way to the wire. */
 export interface Tap {
   /** While true, `write` reports true whatever the visitor's pace: the capture bounds what may wait for him. */
   readonly isCapturing: boolean
   /** The head, just before it is written. */
   onHead(head: Head): HeadPlan
-  /** All fields, once every layer outside has had its say. */
-  onHeadWritten(fields: FieldLines): void
+  /** The fields of the head, once every layer outside has had its say. */
+  onHeadWritten(written: WrittenFields): void
   /** Likewise, where something else went out in the place of the app's response. */
-  onReplaced(fields: FieldLines): void
+  onReplaced(written: WrittenFields): void
   /** The head was refused by Node (an invalid field, say): the app will write another, or none. */
   onHeadRefused(): void
   /** A layer outside has taken a chunk and holds the head back: what it will make of them is its own affair. */

@@ -86,7 +86,7 @@ export class Wire {
     } catch {
       res.destroy()
     }
-    this.#safely(() => this.tap.onReplaced(writtenFields(res, [])))
+    this.#safely(() => this.tap.onReplaced((names) => writtenFields(res, [], names)))
     this.#deafen()
     return true
   }
@@ -106,7 +106,7 @@ export class Wire {
       const fields = plan.kind === 'stand-in' ? [] : plan.fields
       for (let i = 0; i < fields.length; i += 2) passed = withField(res, passed, fields[i]!, fields[i + 1]!)
       const result = this.#call('writeHead', passed)
-      if (this.tap.isCapturing) this.#safely(() => this.tap.onHeadWritten(writtenFields(res, passed)))
+      if (this.tap.isCapturing) this.#safely(() => this.tap.onHeadWritten((names) => writtenFields(res, passed, names)))
       return result
     } catch (error) {
       this.#headed = false
@@ -183,7 +183,7 @@ export class Wire {
     const result = this.#call('writeHead', [304, 'Not Modified'])
     this.#mode = 'headless'
     res.flushHeaders()
-    if (this.tap.isCapturing) this.#safely(() => this.tap.onHeadWritten(writtenFields(res, [304])))
+    if (this.tap.isCapturing) this.#safely(() => this.tap.onHeadWritten((names) => writtenFields(res, [304], names)))
     return result
   }
 
@@ -192,7 +192,7 @@ export class Wire {
     // The head is judged wherever it is written from.
     this.#isBelow = method !== 'writeHead' || wasBelow
     try {
-      return this.#below[method].apply(this.#res, [...args])
+      return this.#below[method].apply(this.#res, args as unknown[])
     } finally {
       this.#isBelow = wasBelow
     }
@@ -231,19 +231,30 @@ export class Wire {
 }
 
 /**
- * The fields as they went out. The serialised head tells the whole truth, also of a layer outside that hands Node
- * fields of its own; without it (it is no documented property) what is set and what we passed must do.
+ * The fields of these names as they went out. The serialised head tells the whole truth, also of a layer outside that
+ * hands Node fields of its own; without it (it is no documented property) what is set and what we passed must do.
  */
-function writtenFields(res: ServerResponse, args: readonly unknown[]): FieldLines {
+function writtenFields(res: ServerResponse, args: readonly unknown[], names: ReadonlySet<string>): FieldLines {
   const text = (res as { _header?: unknown })._header
   if (typeof text !== 'string') return args.length > 1 ? readHead(res, args).fields : standingFields(res)
-  return text
-    .split('\r\n')
-    .slice(1)
-    .flatMap((line) => {
-      const colon = line.indexOf(':')
-      return colon === -1 ? [] : [line.slice(0, colon), line.slice(colon + 1).trim()]
-    })
+  const fields: string[] = []
+  let start = endOfLine(text, 0)
+  while (start < text.length) {
+    const end = endOfLine(text, start)
+    const colon = text.indexOf(':', start)
+    if (colon !== -1 && colon < end) {
+      const name = text.slice(start, colon).toLowerCase()
+      if (names.has(name)) fields.push(name, text.slice(colon + 1, end).trim())
+    }
+    start = end
+  }
+  return fields
+}
+
+/** Where the next line begins. */
+function endOfLine(text: string, from: number): number {
+  const end = text.indexOf('\r\n', from)
+  return end === -1 ? text.length : end + 2
 }
 
 /** write and end take (chunk?, encoding?, callback?), each of which may be left out. */
@@ -252,7 +263,11 @@ function readArguments(args: readonly unknown[]): {
   encoding: unknown
   callback: (() => void) | undefined
 } {
+  const [first, second] = args
   const callback = args.find((arg) => typeof arg === 'function') as (() => void) | undefined
-  const [chunk, encoding] = args.filter((arg) => typeof arg !== 'function')
-  return { chunk, encoding, callback }
+  return {
+    chunk: typeof first === 'function' ? undefined : first,
+    encoding: typeof second === 'function' ? undefined : second,
+    callback,
+  }
 }

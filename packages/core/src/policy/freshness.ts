@@ -139,6 +139,11 @@ export function isAhead({ bornAt, freshUntil }: Freshness, { refreshAhead }: Rul
   return refreshAhead !== undefined && now >= bornAt + (freshUntil - bornAt) * refreshAhead
 }
 
+/** Whether anybody but the visitor for whom it was rendered may be served it. */
+export function canBeShared({ freshUntil, staleUntil }: Freshness, now: number): boolean {
+  return Math.max(freshUntil, staleUntil) > now
+}
+
 /** The current age in whole seconds (RFC 9111 §5.1). A clock that went back makes no negative ages. */
 export function currentAge(freshness: Freshness, now: number): number {
   return Math.max(0, Math.floor((now - freshness.bornAt) / 1000))

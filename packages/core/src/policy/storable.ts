@@ -90,6 +90,18 @@ export function forbiddenOutside(fields: FieldLines, status: number, rules: Rule
     : undefined
 }
 
+/** The names of the fields that can forbid it. */
+export function rulingFields(rules: Rules): ReadonlySet<string> {
+  let names = ruling.get(rules)
+  if (names === undefined) {
+    names = new Set(['set-cookie', 'cache-control', 'vary', ...rules.targetedCacheControl])
+    ruling.set(rules, names)
+  }
+  return names
+}
+
+const ruling = new WeakMap<Rules, ReadonlySet<string>>()
+
 /** Statuses with which a refresh has failed: the app is ill or busy, the page is not gone. */
 export function isFailure(status: number): boolean {
   return status >= 500 || status === 408 || status === 429

@@ -1,28 +1,23 @@
 import { Answers } from './answers.ts'
 import type { Background } from './background.ts'
-import { planOf } from './background.ts'
+import { Capture } from './capture.ts'
 import { DetachedFill } from './detached-fill.ts'
 import type { Flights, Joined } from '../engine/flights.ts'
 import { HitForMiss } from '../engine/hit-for-miss.ts'
 import { placeOfMiss } from '../engine/place.ts'
 import type { Sharing } from '../engine/sharing.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
-import { type FillListener, type FillResult } from '../node/fill-listener.ts'
+import type { FillResult } from '../node/fill-listener.ts'
 import { outletOf } from '../node/outlet.ts'
 import { nothing } from '../node/own.ts'
 import { serve } from '../node/serve.ts'
 import { type Outcome, type Visit, takeOver } from '../node/visit.ts'
-import { type HeadPlan, INERT } from '../node/tap.ts'
+import { INERT } from '../node/tap.ts'
 import { type Passage, isForInside } from './passage.ts'
-import type { Handling } from '../policy/cache-status.ts'
-import { codingVary } from '../policy/content-coding.ts'
-import { isNotModified } from '../policy/conditions.ts'
-import type { RequestHead } from '../policy/fields.ts'
-import type { Freshness } from '../policy/freshness.ts'
+import { canBeShared } from '../policy/freshness.ts'
 import { isFailure, mayStandInFor } from '../policy/storable.ts'
 import { type Led, type Miss, mayReuse } from './miss.ts'
 import type { Services } from './services.ts'
-import { begin, startFill } from './ticket.ts'
 
 /** A follower whom no leader's response fitted so often renders alone. */
 const MAX_ROUNDS = 3
@@ -40,13 +35,6 @@ const TRANSIENT = new Set([
 ])
 /** After these another look will find something better to do than to render alone. */
 const LOOK_AGAIN = new Set(['purged', 'superseded', 'layers'])
-
-const hasConditions = (conditions: Readonly<Record<string, string | undefined>>): boolean =>
-  Object.values(conditions).some((value) => value !== undefined)
-
-/** Whether anybody but the visitor for whom it was rendered may be served it. */
-const canBeShared = ({ freshUntil, staleUntil }: Freshness, now: number): boolean =>
-  Math.max(freshUntil, staleUntil) > now
 
 /** Whether what another process has rendered is good for this miss. */
 const isUsable = (response: StoredResponse, { passage }: Miss, now: number): boolean =>
@@ -118,7 +106,7 @@ export class Foreground {
   goOn(miss: Miss, detail: string): Outcome {
     const { passage } = miss
     const exchange = this.#services.exchangeOf(passage)
-    const mayReplace = (status: number): boolean => this.#mayReplace(miss, status)
+    const mayReplace = (status: number): boolean => this.mayReplace(miss, status)
     exchange.listen(passage.visit, {
       ...INERT,
       mayReplace,
@@ -245,67 +233,7 @@ export class Foreground {
 
   /** The visitor's own request goes to the handler, and what comes back is captured on its way to him. */
   #capture(miss: Miss, led: Led | undefined): Outcome {
-    const { passage } = miss
-    const { visit } = passage
-    const { settings } = this.#services
-    const exchange = this.#services.exchangeOf(passage)
-    if (!miss.isHitForMiss || miss.validated !== undefined) exchange.hideConditions(visit)
-    if (miss.validated !== undefined) exchange.validate(visit, miss.validated.validators)
-    const mayReplace = (status: number): boolean => this.#mayReplace(miss, status)
-    // What the client has asked, before its conditions were hidden.
-    const asked = (): RequestHead => ({ ...request, headers: { ...request.headers, ...exchange.conditions } })
-    const listener: FillListener = {
-      mayReplace,
-      hasConditions: hasConditions(exchange.conditions),
-      onFreshened: (response, isStored) => {
-        stopClock()
-        return {
-          kind: 'stand-in',
-          serve: (outlet) => this.answers.freshened(miss, outlet, response, isStored, asked()),
-        }
-      },
-      onJudged: (head, verdict): HeadPlan => {
-        stopClock()
-        if (mayReplace(head.status)) {
-          return { kind: 'stand-in', serve: (outlet) => this.answers.standIn(miss, outlet, head.status, asked()) }
-        }
-        if (led !== undefined && !('reason' in verdict) && !canBeShared(verdict.freshness, settings.now())) {
-          this.#services.flights.land(led.key, led.flight, { kind: 'released' })
-          miss.claim?.end()
-        }
-        const handling: Handling =
-          'reason' in verdict ? { fwd: miss.fwd, detail: verdict.reason } : { fwd: miss.fwd, stored: true }
-        const vary = 'reason' in verdict ? [] : codingVary(head.status, head.fields, passage.rules)
-        const fields = [...this.answers.label(miss, head, handling), ...vary]
-        const isKnown = head.status === 200 && isNotModified(head.fields, exchange.conditions, settings.now())
-        return { kind: isKnown ? 'not-modified' : 'pass', fields }
-      },
-      onResult: (result) => {
-        exchange.release = nothing
-        stopClock()
-        this.landed(miss, led, result)
-      },
-    }
-    // What the handler sees now; middleware may write into the headers later.
-    const request = { ...passage.request, headers: { ...visit.req.headers }, rawHeaders: [...visit.req.rawHeaders] }
-    const { fill, wire } = startFill(
-      this.#services,
-      planOf(passage, miss.validated, miss.claim),
-      request,
-      exchange,
-      visit,
-      listener,
-      begin(this.#services),
-    )
-    const stopClock = this.startClock(miss, () => {
-      if (!wire.standIn((outlet) => this.answers.standIn(miss, outlet, undefined, asked()))) return
-      fill.abandon('render-timeout')
-    })
-    const release = (): void => {
-      if (led !== undefined) this.#services.flights.land(led.key, led.flight, { kind: 'superseded' })
-      fill.abandon('superseded')
-    }
-    exchange.release = release
+    new Capture(this.#services, this, miss, led).start()
     this.#noteMiss(miss)
     return 'proceed'
   }
@@ -370,7 +298,7 @@ export class Foreground {
   }
 
   /** Whether a stored response goes out in the place of one with this status. */
-  #mayReplace(miss: Miss, status: number): boolean {
+  mayReplace(miss: Miss, status: number): boolean {
     return mayStandInFor(status) && this.answers.hasStandIn(miss)
   }
 

@@ -1,9 +1,11 @@
-import { Fill } from '../node/fill.ts'
+import { Fill, type FillServices } from '../node/fill.ts'
 import { type FillListener, type FillResult } from '../node/fill-listener.ts'
 import { headOf } from '../node/render-request.ts'
 import type { RenderRequest } from '../node/renderer.ts'
 import { type Visit, requestHead } from '../node/visit.ts'
+import type { Budget } from '../engine/budget.ts'
 import type { Claim } from '../engine/claim.ts'
+import type { Library } from '../engine/library.ts'
 import type { StoredResponse } from '../engine/stored-response.ts'
 import { type Wire } from '../node/wire.ts'
 import { INERT, PASS } from '../node/tap.ts'
@@ -11,7 +13,7 @@ import type { Rules } from '../settings.ts'
 import type { Exchange } from './passage.ts'
 import type { RequestHead, SelectingHead } from '../policy/fields.ts'
 import { type RequestKey, keyOf } from '../policy/key.ts'
-import type { Route } from './routes.ts'
+import type { Route, Routes } from './routes.ts'
 import type { Services } from './services.ts'
 
 /** What a render needs to know, whoever it is for. */
@@ -50,34 +52,64 @@ export function startFill(
   begun: Begun,
   seen?: SelectingHead,
 ): { readonly fill: Fill; readonly wire: Wire } {
-  const { settings, library, budget, routes } = services
   const { key, rules, authorized, validated, isRefresh, carried, claim } = plan
-  const { tags } = rules
   const wire = exchange.listen(visit, INERT)
   const fill = new Fill(
     { key, rules, request, authorized, validated, isRefresh, carried, seen, claim, ...begun },
-    {
-      library,
-      budget,
-      maxEntryBytes: settings.maxEntryBytes,
-      now: settings.now,
-      route: () => rules.route ?? exchange.visit.route(),
-      isWhole: () => exchange.isWhole,
-      isInner: () => exchange.isInner,
-      tags: tags && ((head) => tags(visit.req, head)),
-      isRightRoute: () => {
-        // A layer in front of the app has made its key before the app could change the request.
-        if (exchange.isWhole && exchange.isChanged(visit)) return false
-        if (exchange.entered === exchange.route) return true
-        routes.record(key.host, key.path, exchange.entered)
-        return false
-      },
-    },
+    new Surroundings(services, plan, exchange, visit),
     listener,
     wire.standing,
   )
   wire.tap = fill
   return { fill, wire }
+}
+
+/** What a fill needs of the cache, and of the layers that its request goes through. */
+class Surroundings implements FillServices {
+  readonly library: Library
+  readonly budget: Budget
+  readonly maxEntryBytes: number
+  readonly now: () => number
+  readonly tags: FillServices['tags']
+  readonly #routes: Routes
+  readonly #plan: RenderPlan
+  readonly #exchange: Exchange
+  readonly #visit: Visit
+
+  constructor({ settings, library, budget, routes }: Services, plan: RenderPlan, exchange: Exchange, visit: Visit) {
+    const { tags } = plan.rules
+    this.library = library
+    this.budget = budget
+    this.maxEntryBytes = settings.maxEntryBytes
+    this.now = settings.now
+    this.tags = tags && ((head) => tags(visit.req, head))
+    this.#routes = routes
+    this.#plan = plan
+    this.#exchange = exchange
+    this.#visit = visit
+  }
+
+  route(): string | undefined {
+    return this.#plan.rules.route ?? this.#exchange.visit.route()
+  }
+
+  isWhole(): boolean {
+    return this.#exchange.isWhole
+  }
+
+  isInner(): boolean {
+    return this.#exchange.isInner
+  }
+
+  isRightRoute(): boolean {
+    const exchange = this.#exchange
+    // A layer in front of the app has made its key before the app could change the request.
+    if (exchange.isWhole && exchange.isChanged(this.#visit)) return false
+    if (exchange.entered === exchange.route) return true
+    const { key } = this.#plan
+    this.#routes.record(key.host, key.path, exchange.entered)
+    return false
+  }
 }
 
 /** A render of our own on its way through the app: what the cache will find when the request arrives. */
