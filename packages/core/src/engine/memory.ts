@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 
-import type { RequestHead } from '../policy/fields.ts'
+import type { SelectingHead } from '../policy/fields.ts'
 import type { StoredResponse } from './stored-response.ts'
 
 /** Of one URL; the oldest variant goes first. */
@@ -9,9 +9,12 @@ const MAX_VARIANTS = 32
 /** The stored responses of one key, the youngest first. */
 type Variants = readonly StoredResponse[]
 
+/** As they are kept: most keys have one, which needs no list. */
+type Kept = StoredResponse | Variants
+
 /** The in-process copies: least recently used go first, bounded in bytes. */
 export class Memory {
-  readonly #entries: LRUCache<string, Variants> | undefined
+  readonly #entries: LRUCache<string, Kept> | undefined
   readonly #maxBytes: number
   /** The keys of each path: an unsafe request invalidates a few of them, and must not look at all. Most paths have one. */
   readonly #paths = new Map<string, string | Set<string>>()
@@ -21,9 +24,10 @@ export class Memory {
   constructor(maxBytes: number, onEvict: (response: StoredResponse) => void) {
     this.#maxBytes = maxBytes
     if (maxBytes === 0) return
-    this.#entries = new LRUCache<string, Variants>({
+    this.#entries = new LRUCache<string, Kept>({
       maxSize: maxBytes,
-      dispose: (variants, key, reason) => {
+      dispose: (kept, key, reason) => {
+        const variants = listOf(kept)
         this.#count -= variants.length
         this.#forgetPath(key, variants)
         if (reason === 'evict') variants.forEach(onEvict)
@@ -45,27 +49,27 @@ export class Memory {
 
   /** What is kept under a full key, the youngest first. */
   variants(key: string): Variants {
-    return this.#entries?.get(key) ?? NONE
+    return listOf(this.#entries?.get(key))
   }
 
-  find(key: string, request: RequestHead): StoredResponse | undefined {
-    const variants = this.variants(key)
-    const [youngest] = variants
-    // Most have one.
-    return youngest === undefined || youngest.isSelectedBy(request)
-      ? youngest
-      : variants.find((response) => response.isSelectedBy(request))
+  /** What a request selects of them. */
+  find(key: string, request: SelectingHead): StoredResponse | undefined {
+    const kept = this.#entries?.get(key)
+    if (kept === undefined) return undefined
+    if (isOne(kept)) return kept.isSelectedBy(request) ? kept : undefined
+    return kept.find((response) => response.isSelectedBy(request))
   }
 
   /** Keeps a response. Returns false where a newer render of the same variant is there already. */
   put(response: StoredResponse): boolean {
     const { key, selecting } = response.parts
-    const variants = this.variants(key)
-    // Most have one, and need no name to be told apart by.
-    if (variants.length === 0) {
+    const before = this.#entries?.get(key)
+    // Most are the first of their key, and need no name to be told apart by.
+    if (before === undefined) {
       this.#set(key, [response])
       return true
     }
+    const variants = listOf(before)
     const { variant } = response
     const clashes = (other: StoredResponse): boolean =>
       other.variant === variant || other.parts.selecting.length === 0 || selecting.length === 0
@@ -77,7 +81,7 @@ export class Memory {
 
   /** Whether it is kept, and its URL's variants would be if it had so many bytes more. */
   hasRoomFor(response: StoredResponse, bytes: number): boolean {
-    const variants = this.#entries?.peek(response.parts.key) ?? NONE
+    const variants = listOf(this.#entries?.peek(response.parts.key))
     return variants.includes(response) && sizeOf(variants) + bytes <= this.#maxBytes
   }
 
@@ -107,18 +111,18 @@ export class Memory {
   /** What is kept of a path. */
   atPath(path: string): StoredResponse[] {
     const keys = this.#paths.get(path) ?? []
-    return (typeof keys === 'string' ? [keys] : [...keys]).flatMap((key) => this.#entries?.peek(key) ?? [])
+    return (typeof keys === 'string' ? [keys] : [...keys]).flatMap((key) => listOf(this.#entries?.peek(key)))
   }
 
   #removeOf(key: string, matches: (response: StoredResponse) => boolean): void {
-    const variants = this.#entries?.peek(key) ?? NONE
+    const variants = listOf(this.#entries?.peek(key))
     const kept = variants.filter((response) => !matches(response))
     if (kept.length < variants.length) this.#set(key, kept)
   }
 
   /** Everything kept, without touching its order of use. */
   *all(): Generator<StoredResponse> {
-    for (const variants of this.#entries?.values() ?? []) yield* variants
+    for (const kept of this.#entries?.values() ?? []) yield* listOf(kept)
   }
 
   clear(): void {
@@ -154,11 +158,18 @@ export class Memory {
     if (kept.length === 0 || size > this.#maxBytes) return
     this.#count += kept.length
     this.#notePath(kept[0]!.parts.place.path, key)
-    entries.set(key, kept, { size })
+    entries.set(key, kept.length === 1 ? kept[0]! : kept, { size })
   }
 }
 
 const NONE: Variants = []
+
+const isOne = (kept: Kept): kept is StoredResponse => !Array.isArray(kept)
+
+function listOf(kept: Kept | undefined): Variants {
+  if (kept === undefined) return NONE
+  return isOne(kept) ? [kept] : kept
+}
 
 /** In the order of all processes, where there is one; else in that of this process. */
 function youngestFirst(a: StoredResponse, b: StoredResponse): number {

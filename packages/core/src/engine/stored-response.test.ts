@@ -89,7 +89,7 @@ describe('a lifetime that ends before its time', () => {
     const ended = { bornAt: NOW, freshUntil: NOW + 400, staleUntil: NOW + 2400, errorUntil: NOW + 3400 }
     expect(response.freshness).toEqual(ended)
     // What is written to a store, and read by others, is what the app has said.
-    expect(response.parts.freshness).toEqual(FRESHNESS)
+    expect(response.parts.freshness).toMatchObject(FRESHNESS)
     response.expire(NOW + 300)
     expect(response.freshness.staleUntil).toBe(NOW + 2300)
   })
@@ -97,7 +97,7 @@ describe('a lifetime that ends before its time', () => {
   test.each([1000, 2000, 5000])('is not lengthened, nor are they: %d ms after it began', (ms) => {
     const response = lasting()
     response.expire(NOW + ms)
-    expect(response.freshness).toEqual(FRESHNESS)
+    expect(response.freshness).toMatchObject(FRESHNESS)
     response.expire(NOW + 400)
     const ended = response.freshness
     response.expire(NOW + ms)
@@ -107,7 +107,7 @@ describe('a lifetime that ends before its time', () => {
   test('leaves alone what was stale from birth', () => {
     const response = lasting({ freshUntil: NOW - 10_000 })
     response.expire(NOW)
-    expect(response.freshness).toEqual({ ...FRESHNESS, freshUntil: NOW - 10_000 })
+    expect(response.freshness).toMatchObject({ ...FRESHNESS, freshUntil: NOW - 10_000 })
   })
 
   test.each<[title: string, patch: Partial<typeof FRESHNESS>, decisions: Decision[]]>([

@@ -27,6 +27,7 @@ import { type Head, type Storable, hasValidator } from '../policy/storable.ts'
 import { tagsOf } from '../policy/tags.ts'
 import { type Selecting, isSelectedBy, selectingOf } from '../policy/vary.ts'
 import type { Claim } from './claim.ts'
+import { KeptHead } from './kept-head.ts'
 import { Representation, compact } from './representation.ts'
 
 /** What is written to a store and read from it: all that another process needs. */
@@ -79,26 +80,6 @@ export interface RenderContext {
 /** All of it but the fields and the body, of which memory has a form of its own. */
 export type StoredHead = Omit<StoredParts, 'body' | 'fields'>
 
-/** One literal: an object that grows field by field, or takes the rest of another, is twice as large. */
-function headOf(parts: StoredParts): StoredHead {
-  return {
-    key: parts.key,
-    selecting: parts.selecting,
-    status: parts.status,
-    reason: parts.reason,
-    place: parts.place,
-    freshness: parts.freshness,
-    receivedAt: parts.receivedAt,
-    authorized: parts.authorized,
-    keepUntil: parts.keepUntil,
-    isHeuristic: parts.isHeuristic,
-    isWhole: parts.isWhole,
-    isInner: parts.isInner,
-    hasOwnEtag: parts.hasOwnEtag,
-    epoch: parts.epoch,
-  }
-}
-
 const WRITTEN = Promise.resolve()
 
 /** Ways to accept that are remembered for a response. */
@@ -120,7 +101,7 @@ const ETAG_LENGTH = 29 + 'ETag'.length + 8
 
 /** A stored response, and what this process has learned about it since. */
 export class StoredResponse {
-  readonly parts: StoredHead
+  readonly parts: KeptHead
   readonly order: number
   /** Whether it is to be had in content codings. */
   readonly isEncodable: boolean
@@ -155,9 +136,9 @@ export class StoredResponse {
   /** `precompress`: whether its route wants it in content codings. */
   constructor(parts: StoredParts, order: number, precompress = false) {
     const { key, selecting, place, status, fields, body } = parts
-    this.parts = headOf(parts)
+    this.parts = new KeptHead(parts)
     this.order = order
-    this.#freshness = parts.freshness
+    this.#freshness = this.parts.freshness
     this.isEncodable = precompress && isEncodable(status, fields, body.length)
     this.#isVarying = precompress && variesByCoding(status, fields)
     this.#fields = fields
@@ -193,7 +174,7 @@ export class StoredResponse {
 
   /** As it is written to a store. */
   get whole(): StoredParts {
-    return { ...this.parts, fields: this.fields, body: this.bytes }
+    return { ...this.parts.whole, fields: this.fields, body: this.bytes }
   }
 
   get bytes(): Buffer {

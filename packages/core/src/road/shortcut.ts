@@ -1,11 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-import type { StoredResponse } from '../engine/stored-response.ts'
 import { isLayered } from '../node/outlet.ts'
 import { serveWhole } from '../node/serve.ts'
 import type { Visit } from '../node/visit.ts'
 import { MAX_TARGET_LENGTH } from '../policy/eligible.ts'
-import { type SelectingHead, onlyLine } from '../policy/fields.ts'
+import { onlyLine } from '../policy/fields.ts'
 import { isAhead } from '../policy/freshness.ts'
 import { plainKey } from '../policy/key.ts'
 import { tellingNames } from '../policy/plain.ts'
@@ -55,8 +54,9 @@ export class Shortcut {
     if (!this.#isPlain(headers, rules)) return false
 
     const query = mark === -1 ? '' : keyedQuery(rules.query, target.slice(mark))
-    const response = this.#find(plainKey(host, path, query), req)
-    if (response === undefined || (visit.isInFront === true && !response.parts.isWhole)) return false
+    const response = library.memory.find(plainKey(host, path, query), req)
+    if (response === undefined || !library.admits(response)) return false
+    if (visit.isInFront === true && !response.parts.isWhole) return false
     if (recorded === undefined && response.parts.isInner) return false
     const now = settings.now()
     const decision = response.decide(NOBODY, now)
@@ -75,15 +75,6 @@ export class Shortcut {
     }
     journal.note(decision === 'fresh' ? 'hit' : 'stale', () => library.describe(response))
     return true
-  }
-
-  /** As Memory.find, without a closure. */
-  #find(key: string, request: SelectingHead): StoredResponse | undefined {
-    const { library } = this.#services
-    for (const response of library.memory.variants(key)) {
-      if (response.isSelectedBy(request)) return library.admits(response) ? response : undefined
-    }
-    return undefined
   }
 
   #isPlain(headers: IncomingHttpHeaders, rules: Rules): boolean {

@@ -158,8 +158,9 @@ describe('what is broken is nothing', () => {
     )
     fc.assert(
       fc.property(bytes, (frame) => {
-        expect(decode(frame)).toBeUndefined()
-        expect(decodePurges(frame)).toBeUndefined()
+        // By chance it may name another key, and is foreign then.
+        expect([undefined, FOREIGN]).toContain(decode(frame))
+        expect([undefined, FOREIGN]).toContain(decodePurges(frame))
       }),
     )
   })
