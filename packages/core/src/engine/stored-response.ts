@@ -222,6 +222,11 @@ export class StoredResponse {
     return this.#freshness
   }
 
+  /** Whether a soft purge has ended its lifetime. */
+  get isExpired(): boolean {
+    return this.#freshness !== this.parts.freshness
+  }
+
   /** A soft purge ends its lifetime now; the windows behind that keep their length, and lengthen nothing. */
   expire(at: number): void {
     this.#freshness = shortened(this.#freshness, Math.max(0, this.#freshness.freshUntil - at))

@@ -172,7 +172,7 @@ export class Calls {
     const { library, settings, flights } = this.#services
     const began = this.now(request.args, claim)
     const fence = this.fence(request, began.tags ?? [])
-    const isFenced = (): boolean => !library.admits(fence) || fence.freshness !== FENCE.freshness
+    const isFenced = (): boolean => !library.admits(fence) || fence.isExpired
     call.begin(settings.monotonicNow(), isFenced, claim)
     const outcome = await this.#run(request, began, held, keepsErrors)
     const written = isKept(outcome) ? library.visible(outcome.response.written) : undefined
