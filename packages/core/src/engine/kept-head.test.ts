@@ -41,18 +41,19 @@ describe('a head as memory keeps it', () => {
     fc.assert(
       fc.property(fc.array(heads, { maxLength: 20 }), (made) => {
         const given = made.map((one): StoredHead => {
-          const { key, status, reason, isHeuristic, authorized, isWhole, isInner, hasOwnEtag, epoch, receivedAt } = one
-          const { route, host, hosts, path, query, queryRule, search, tags, bornAt } = one
+          const { route, host, hosts, path, query, queryRule, search, tags, ...rest } = one
+          const { bornAt, freshMs, staleMs, errorMs, keepMs, ...head } = rest
+          const { receivedAt } = head
           return {
-            ...{ key, status, reason, isHeuristic, authorized, isWhole, isInner, hasOwnEtag, epoch, receivedAt },
+            ...head,
             selecting: [],
-            keepUntil: Math.floor(receivedAt) + one.keepMs + (receivedAt % 1),
+            keepUntil: Math.floor(receivedAt) + keepMs + (receivedAt % 1),
             place: { route, host, hosts, path, query, queryRule, search, tags },
             freshness: {
               bornAt,
-              freshUntil: bornAt + one.freshMs,
-              staleUntil: bornAt + one.freshMs + one.staleMs,
-              errorUntil: bornAt + one.freshMs + one.errorMs,
+              freshUntil: bornAt + freshMs,
+              staleUntil: bornAt + freshMs + staleMs,
+              errorUntil: bornAt + freshMs + errorMs,
             },
           }
         })

@@ -22,7 +22,7 @@ export class KeptHead implements StoredHead, Place {
 
   constructor(head: StoredHead) {
     const { key, selecting, place, receivedAt, epoch } = head
-    const { path, query, tags, route = '' } = place
+    const { path, query, tags } = place
     this.key = key
     this.selecting = selecting
     this.path = path
@@ -30,8 +30,8 @@ export class KeptHead implements StoredHead, Place {
     this.tags = tags
     this.receivedAt = receivedAt
     this.epoch = epoch
-    this.#common = commons.shared(route, commonOf(head))
-    this.freshness = new Times(head.freshness, lifetimes.shared(route, lifetimeOf(head)))
+    this.#common = commonOf(head)
+    this.freshness = new Times(head.freshness, lifetimeOf(head))
   }
 
   /** As it is written to a store. */
@@ -120,23 +120,34 @@ type Common = Pick<
 > &
   Pick<Place, 'host' | 'hosts' | 'queryRule' | 'search' | 'route'>
 
-function commonOf({ place, ...head }: StoredHead): Common {
+function commonOf(head: StoredHead): Common {
+  const { place } = head
+  const { route = '' } = place
+  const last = commons.get(route)
+  if (last !== undefined && isCommon(last, head)) return last
   const { status, reason, authorized, isHeuristic, isWhole, isInner, hasOwnEtag } = head
-  const { host, hosts, queryRule, search, route } = place
-  return {
-    status,
-    reason,
-    authorized,
-    isHeuristic,
-    isWhole,
-    isInner,
-    hasOwnEtag,
-    host,
-    hosts,
-    queryRule,
-    search,
-    route,
-  }
+  const { host, hosts, queryRule, search } = place
+  const said = { status, reason, authorized, isHeuristic, isWhole, isInner, hasOwnEtag }
+  return noted(commons, route, { ...said, host, hosts, queryRule, search, route: place.route })
+}
+
+/** Each by name: in a loop over names it would cost several times as much, for every miss. */
+function isCommon(common: Common, head: StoredHead): boolean {
+  const { place } = head
+  return (
+    common.status === head.status &&
+    common.reason === head.reason &&
+    common.authorized === head.authorized &&
+    common.isHeuristic === head.isHeuristic &&
+    common.isWhole === head.isWhole &&
+    common.isInner === head.isInner &&
+    common.hasOwnEtag === head.hasOwnEtag &&
+    common.host === place.host &&
+    common.hosts === place.hosts &&
+    common.queryRule === place.queryRule &&
+    common.search === place.search &&
+    common.route === place.route
+  )
 }
 
 /** Milliseconds: of freshness from birth on, of the windows behind it, and from storing on until nothing is left of it. */
@@ -147,14 +158,21 @@ interface Lifetime {
   readonly keepMs: number
 }
 
-function lifetimeOf({ freshness, receivedAt, keepUntil }: StoredHead): Lifetime {
+function lifetimeOf({ freshness, receivedAt, keepUntil, place }: StoredHead): Lifetime {
   const { bornAt, freshUntil, staleUntil, errorUntil } = freshness
-  return {
-    freshMs: freshUntil - bornAt,
-    staleMs: staleUntil - bornAt,
-    errorMs: errorUntil - bornAt,
-    keepMs: keepUntil - receivedAt,
-  }
+  const { route = '' } = place
+  const freshMs = freshUntil - bornAt
+  const staleMs = staleUntil - bornAt
+  const errorMs = errorUntil - bornAt
+  const keepMs = keepUntil - receivedAt
+  const last = lifetimes.get(route)
+  const isSame =
+    last !== undefined &&
+    last.freshMs === freshMs &&
+    last.staleMs === staleMs &&
+    last.errorMs === errorMs &&
+    last.keepMs === keepMs
+  return isSame ? last : noted(lifetimes, route, { freshMs, staleMs, errorMs, keepMs })
 }
 
 class Times implements Freshness {
@@ -179,27 +197,13 @@ class Times implements Freshness {
   }
 }
 
-/** Gives out the value that was the last of its name, where the new one is the same: then many share it. */
-class Sharing<Value extends object> {
-  readonly #last = new Map<string, Value>()
+/** The last of each route: where the next is the same, both share it. */
+const commons = new Map<string, Common>()
+const lifetimes = new Map<string, Lifetime>()
+const MAX_ROUTES = 1000
 
-  shared(name: string, value: Value): Value {
-    const last = this.#last.get(name)
-    if (last !== undefined && isSame(last, value)) return last
-    if (this.#last.size >= MAX_NAMES) this.#last.clear()
-    this.#last.set(name, value)
-    return value
-  }
+function noted<Value>(known: Map<string, Value>, route: string, value: Value): Value {
+  if (known.size >= MAX_ROUTES) known.clear()
+  known.set(route, value)
+  return value
 }
-
-const MAX_NAMES = 1000
-
-function isSame<Value extends object>(one: Value, other: Value): boolean {
-  for (const name in one) {
-    if (one[name] !== other[name]) return false
-  }
-  return true
-}
-
-const commons = new Sharing<Common>()
-const lifetimes = new Sharing<Lifetime>()
