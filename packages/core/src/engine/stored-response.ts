@@ -95,7 +95,7 @@ export function ttlMsOf({ keepUntil, receivedAt }: StoredHead): number {
 }
 
 /** Bytes that an entry costs beside its body, head and key. */
-const ENTRY_OVERHEAD_BYTES = 1300
+const ENTRY_OVERHEAD_BYTES = 700
 /** What an ETag of our own adds to a head. */
 const ETAG_LENGTH = 29 + 'ETag'.length + 8
 
