@@ -11,7 +11,9 @@ export class Keys {
 
   /** Of an entry: readable, then the tag. A variant's has a digest of its own behind. */
   entry(address: string): string {
-    return this.#prefix + address.replace(DIGEST, '~{$1}')
+    const tilde = address.indexOf('~')
+    const end = tilde + 1 + DIGEST_LENGTH
+    return `${this.#prefix}${address.slice(0, tilde)}~{${address.slice(tilde + 1, end)}}${address.slice(end)}`
   }
 
   /** The counter of a URL's renders, and the number below which none is stored any more. */
@@ -50,5 +52,6 @@ const HASHES = new Set(['order', 'lease', 'state'])
 
 /** As storeKey() of the core writes it: what is readable has no tilde. */
 const DIGEST = /~([\w-]{27})/
+const DIGEST_LENGTH = 27
 
 const digestOf = (address: string): string => DIGEST.exec(address)?.[1] ?? ''

@@ -315,7 +315,7 @@ export class Library {
 
   /** What is larger than anything that is stored here is a forgery, or another cache's with other bounds. */
   #decode(frame: Uint8Array, full: string): ReturnType<typeof decodeFrame> {
-    const decoded = decodeFrame(frame, full)
+    const decoded = decodeFrame(frame, full, this.memory.isOn)
     const isResponse = typeof decoded === 'object' && !isVaryIndex(decoded)
     return isResponse && decoded.body.length > this.#maxEntryBytes ? undefined : decoded
   }

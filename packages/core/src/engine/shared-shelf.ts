@@ -67,10 +67,11 @@ export class SharedShelf implements Shelf {
 
   /** Those who ask for the same at the same moment share one read. */
   read(key: RequestKey, request: RequestHead): Promise<Found | undefined> {
-    const { entry } = this.addressOf(key, request)
+    const address = this.addressOf(key, request)
+    const { entry } = address
     const underWay = this.#reads.get(entry)
     if (underWay !== undefined) return underWay
-    const read = this.#read(key, request).finally(() => {
+    const read = this.#read(key, request, address).finally(() => {
       if (this.#reads.get(entry) === read) this.#reads.delete(entry)
     })
     this.#reads.set(entry, read)
@@ -132,10 +133,8 @@ export class SharedShelf implements Shelf {
     return this.#store.remove(address.entry, () => this.#member.remove(address, response.rank))
   }
 
-  async #read(key: RequestKey, request: RequestHead): Promise<Found | undefined> {
-    const { url } = this.#address(key.host, key.path, key.full, key.full)
-    const [known] = this.#varyLists.of(key.full)
-    const asked = known === undefined ? [] : [this.#entryOf(key, known, request)]
+  async #read(key: RequestKey, request: RequestHead, { url, entry }: Address): Promise<Found | undefined> {
+    const asked = entry === url ? [] : [entry]
     const [atUrl, ...others] = await this.#fetch(key, url, asked)
     if (atUrl === undefined) return undefined
     if (!isVaryIndex(atUrl.stored)) {
@@ -146,10 +145,11 @@ export class SharedShelf implements Shelf {
     for (const names of lists.toReversed()) this.#varyLists.note(key.full, names)
     // What has been asked for already, then the rest of the lists at once.
     const first = others[0]
-    if (first !== undefined && !isVaryIndex(first.stored) && lists[0]?.join() === known?.join()) {
+    const wanted = lists.map((names) => this.#entryOf(key, names, request))
+    if (first !== undefined && !isVaryIndex(first.stored) && wanted[0] === entry) {
       return this.#found(first.stored, first.rank)
     }
-    const rest = lists.map((names) => this.#entryOf(key, names, request)).filter((entry) => !asked.includes(entry))
+    const rest = wanted.filter((one) => one !== entry)
     const more = rest.length === 0 ? [] : (await this.#fetch(key, url, rest)).slice(1)
     for (const found of [...more, first]) {
       if (found !== undefined && !isVaryIndex(found.stored)) return this.#found(found.stored, found.rank)

@@ -306,11 +306,13 @@ export class Road {
     return this.#foreground.render(passage, best, lookedAt)
   }
 
-  async #read({ key, request, rules }: Passage): Promise<StoredResponse | undefined> {
+  #read({ key, request, rules }: Passage): Promise<StoredResponse | undefined> {
     const equivalent = rules.noVarySearch ? this.library.equivalent(key) : key
-    const found = await this.library.read(equivalent, request, rules.precompress)
-    const isFound = equivalent === key || answersQuery(found, key.query)
-    return isFound ? found : await this.library.read(key, request, rules.precompress)
+    const reading = this.library.read(equivalent, request, rules.precompress)
+    if (equivalent === key) return reading
+    return reading.then((found) =>
+      answersQuery(found, key.query) ? found : this.library.read(key, request, rules.precompress),
+    )
   }
 
   /** Serves a stored response if it is fresh, or stale and within its window; the latter is refreshed behind it. */

@@ -38,15 +38,22 @@ export function encodePurges(marks: readonly object[]): Buffer {
 /** What a frame is called that is whole and does not belong where it was found. */
 export const FOREIGN: unique symbol = Symbol('foreign')
 
-/** Reads a frame that should stand under this full key. Undefined for all that is broken or of another version. */
-export function decodeFrame(frame: Uint8Array, key: string): StoredParts | VaryIndex | typeof FOREIGN | undefined {
+/**
+ * Reads a frame that should stand under this full key. Undefined for all that is broken or of another version. `isKept`:
+ * whether what is read outlives the answer to one request, and so needs a body of its own.
+ */
+export function decodeFrame(
+  frame: Uint8Array,
+  key: string,
+  isKept = true,
+): StoredParts | VaryIndex | typeof FOREIGN | undefined {
   const decoded = decode(frame)
   if (decoded === undefined) return undefined
   const { head, body } = decoded
   if (head['kind'] === 'purges' || (typeof head['key'] === 'string' && head['key'] !== key)) return FOREIGN
   if (head['key'] !== key) return undefined
   if (head['kind'] === 'vary') return readIndex(head, key)
-  return head['kind'] === 'response' ? readResponse(head, body, key) : undefined
+  return head['kind'] === 'response' ? readResponse(head, isKept ? ownBytes(body) : body, key) : undefined
 }
 
 /** Reads the record of purges. */
@@ -124,9 +131,7 @@ function readResponse(head: Record<string, unknown>, body: Buffer, key: string):
     status,
     reason,
     fields,
-    // A copy of its own, so that the frame (a client's read buffer, perhaps) is not kept alive by it. A small one becomes a
-    // string at once.
-    body: body.length > MAX_TEXT_BYTES ? exactCopy(body) : body,
+    body,
     place: readPlace,
     freshness: times,
     receivedAt,
@@ -202,8 +207,10 @@ const isFieldValue = (name: string, value: string): boolean => FIELD_NAME.test(n
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const FIELD_VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
 
-function exactCopy(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length)
-  bytes.copy(copy)
+/** So that the frame (a client's read buffer, perhaps) is not kept alive by it. A small body becomes a string at once. */
+function ownBytes(body: Buffer): Buffer {
+  if (body.length <= MAX_TEXT_BYTES) return body
+  const copy = Buffer.allocUnsafeSlow(body.length)
+  body.copy(copy)
   return copy
 }

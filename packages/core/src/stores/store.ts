@@ -4,7 +4,7 @@
  * "could not look".
  */
 export interface Store {
-  /** Resolves with what was stored under this key, or undefined. */
+  /** Resolves with what was stored under this key, or undefined. The bytes are the cache's from then on. */
   get(key: string): Promise<Uint8Array | undefined>
   /** Stores bytes for `ttlMs` milliseconds (a whole number above 0). Rejects when they are not stored. */
   set(key: string, frame: Uint8Array, ttlMs: number): Promise<void>
