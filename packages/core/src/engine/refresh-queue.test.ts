@@ -18,7 +18,9 @@ function makeJobs() {
   return { job, started, signals, ends }
 }
 
-const settle = (): Promise<unknown> => new Promise(setImmediate)
+const turn = (): Promise<unknown> => new Promise(setImmediate)
+/** A job that ends makes room for one that begins a turn later. */
+const settle = (): Promise<unknown> => turn().then(turn)
 const make = (limits: Partial<ConstructorParameters<typeof RefreshQueue>[0]> = {}): RefreshQueue =>
   new RefreshQueue({ concurrency: 2, queueLimit: 3, timeoutMs: 30_000, ...limits })
 
@@ -35,6 +37,26 @@ test('so many run, so many wait, the rest is refused', async () => {
   await settle()
   expect([started, queue.running, queue.queued]).toEqual([['a', 'b', 'c'], 2, 2])
   expect([queue.has('a'), queue.add('f', job('f')), queue.add('g', job('g'))]).toEqual([false, true, false])
+})
+
+test('a job begins in a turn of its own: who has come at the same time goes first', async () => {
+  const queue = make()
+  const { job, started } = makeJobs()
+  queue.add('a', job('a'))
+  for (let i = 0; i < 10; i += 1) await Promise.resolve()
+  expect([started, queue.running]).toEqual([[], 1])
+  await turn()
+  expect(started).toEqual(['a'])
+})
+
+test('a job that has not begun when its queue is closed never does', async () => {
+  const queue = make()
+  const { job, started } = makeJobs()
+  queue.add('a', job('a'))
+  await Promise.resolve()
+  queue.close()
+  await queue.idle()
+  expect(started).toEqual([])
 })
 
 test('a limit of 0: nothing waits', async () => {
@@ -66,6 +88,7 @@ test('at its deadline a job is aborted, and holds its slot until it has really e
   const { job, started, signals, ends } = makeJobs()
   queue.add('a', job('a'))
   queue.add('b', job('b'))
+  await settle()
   await vi.advanceTimersByTimeAsync(29_999)
   expect(signals.get('a')!.aborted).toBe(false)
   await vi.advanceTimersByTimeAsync(1)

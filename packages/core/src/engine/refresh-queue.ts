@@ -57,11 +57,13 @@ export class RefreshQueue {
 
   async #run(key: string, job: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const controller = new AbortController()
+    this.#running.add(controller)
+    // Visitors who have come at the same time go first: a render is as much work as some hundred hits.
+    await new Promise((resolve) => setImmediate(resolve))
     const timer = setTimeout(() => controller.abort(), this.#limits.timeoutMs)
     timer.unref()
-    this.#running.add(controller)
     try {
-      await job(controller.signal)
+      if (!controller.signal.aborted) await job(controller.signal)
     } finally {
       clearTimeout(timer)
       this.#running.delete(controller)
