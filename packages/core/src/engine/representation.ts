@@ -7,6 +7,7 @@ import type { FieldLines } from '../policy/fields.ts'
 export const MAX_TEXT_BYTES: number = 8 * 1024
 
 const CHANGING = ['Age', '', 'Cache-Status', '']
+const CHANGING_STALE = ['Age', '', 'Warning', '', 'Cache-Status', '']
 
 /** One form of a stored response as it goes out: as the app has made it, or in a content coding. */
 export class Representation {
@@ -16,12 +17,19 @@ export class Representation {
    * all answers will do.
    */
   readonly reusedFields: string[]
+  #reusedStaleFields: string[] | undefined
 
   /** `fields`: with Content-Length, where there is content. */
   constructor(fields: FieldLines, body: string | Buffer) {
     this.body = body
     // Exactly as long as it must be, which no array literal with a spread is.
     this.reusedFields = fields.concat(CHANGING)
+  }
+
+  /** The same with a place for Warning in between; most responses are never served stale. */
+  get reusedStaleFields(): string[] {
+    this.#reusedStaleFields ??= this.fields.concat(CHANGING_STALE)
+    return this.#reusedStaleFields
   }
 
   get fields(): FieldLines {

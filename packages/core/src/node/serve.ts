@@ -12,7 +12,7 @@ import type { Outlet } from './outlet.ts'
 /** The fields that change from one answer to the next. */
 export interface Label {
   readonly cacheStatus: string | undefined
-  readonly warnings: readonly string[]
+  readonly warning: string | undefined
 }
 
 /** Sends a stored response: to a HEAD without its body, as 304 to a client that has it already. */
@@ -54,13 +54,19 @@ export function serveWhole(
   const { status, reason } = response.parts
   const representation = response.representationFor(acceptEncoding)
   response.hits += 1
+  const { cacheStatus, warning } = label
   let fields: string[]
-  if (label.warnings.length === 0 && label.cacheStatus !== undefined) {
+  if (cacheStatus === undefined) {
+    fields = [...representation.fields, 'Age', ageOf(response, now), ...labelFields(label)]
+  } else if (warning === undefined) {
     fields = representation.reusedFields
     fields[fields.length - 3] = ageOf(response, now)
-    fields[fields.length - 1] = label.cacheStatus
+    fields[fields.length - 1] = cacheStatus
   } else {
-    fields = [...representation.fields, 'Age', ageOf(response, now), ...labelFields(label)]
+    fields = representation.reusedStaleFields
+    fields[fields.length - 5] = ageOf(response, now)
+    fields[fields.length - 3] = warning
+    fields[fields.length - 1] = cacheStatus
   }
   res.writeHead(status, reason ?? STATUS_CODES[status] ?? '', fields)
   const { body } = representation
@@ -90,8 +96,9 @@ function without(fields: FieldLines, names: ReadonlySet<string>): string[] {
 }
 
 function labelFields(label: Label): string[] {
+  const { cacheStatus, warning } = label
   const fields: string[] = []
-  if (label.warnings.length > 0) fields.push('Warning', label.warnings.join(', '))
-  if (label.cacheStatus !== undefined) fields.push('Cache-Status', label.cacheStatus)
+  if (warning !== undefined) fields.push('Warning', warning)
+  if (cacheStatus !== undefined) fields.push('Cache-Status', cacheStatus)
   return fields
 }

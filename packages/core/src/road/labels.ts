@@ -33,7 +33,7 @@ export class Labels {
     const handling: Handling = { hit: true, ttl: isStale ? Math.min(ttl, -1) : ttl }
     return {
       cacheStatus: this.#status(visit.res, rules, handling, response),
-      warnings: rules.warning ? [...this.#staleWarnings(response, isStale), ...guessWarnings(response, now)] : [],
+      warning: rules.warning ? this.#warningOfHit(response, now, isStale) : undefined,
     }
   }
 
@@ -42,14 +42,14 @@ export class Labels {
     const handling: Handling = { fwd: 'uri-miss', stored: true, collapsed: true }
     return {
       cacheStatus: this.#status(passage.visit.res, passage.rules, handling, response),
-      warnings: isStale && passage.rules.warning ? this.#warnings(response, false) : [],
+      warning: isStale && passage.rules.warning ? this.#staleWarning(response, false) : undefined,
     }
   }
 
   /** What the app has just said to be good still. */
   freshened(passage: Passage, response: StoredResponse, isStored: boolean, fwd: 'stale' | 'request'): Label {
     const handling: Handling = { fwd, fwdStatus: 304, stored: isStored }
-    return { cacheStatus: this.#status(passage.visit.res, passage.rules, handling, response), warnings: [] }
+    return { cacheStatus: this.#status(passage.visit.res, passage.rules, handling, response), warning: undefined }
   }
 
   /** A stored response in the place of a render that has failed. */
@@ -57,7 +57,7 @@ export class Labels {
     const handling: Handling = { fwd: 'stale', fwdStatus, detail: 'stale-if-error' }
     return {
       cacheStatus: this.#status(passage.visit.res, passage.rules, handling, response),
-      warnings: passage.rules.warning ? this.#warnings(response, true) : [],
+      warning: passage.rules.warning ? this.#staleWarning(response, true) : undefined,
     }
   }
 
@@ -75,25 +75,27 @@ export class Labels {
     return appended(before, cacheStatus(this.#settings.name, handling, key))
   }
 
-  #staleWarnings(response: StoredResponse, isStale: boolean): string[] {
-    return isStale ? this.#warnings(response, false) : []
+  #warningOfHit(response: StoredResponse, now: number, isStale: boolean): string | undefined {
+    const guess = isOldGuess(response, now) ? WARNINGS.heuristic : undefined
+    if (!isStale) return guess
+    const stale = this.#staleWarning(response, false)
+    return guess === undefined ? stale : `${stale}, ${guess}`
   }
 
-  #warnings(response: StoredResponse, hasFailed: boolean): string[] {
-    const warnings: string[] = [WARNINGS.stale]
-    if (hasFailed || this.#backOff.hasFailed(response.variant)) warnings.push(WARNINGS.revalidationFailed)
-    if (this.#library.breakerState === 'open') warnings.push(WARNINGS.disconnected)
-    return warnings
+  #staleWarning(response: StoredResponse, hasFailed: boolean): string {
+    let warning: string = WARNINGS.stale
+    if (hasFailed || this.#backOff.hasFailed(response.variant)) warning += `, ${WARNINGS.revalidationFailed}`
+    if (this.#library.breakerState === 'open') warning += `, ${WARNINGS.disconnected}`
+    return warning
   }
 }
 
 const DAY_MS = 86_400_000
 
 /** A guessed lifetime of more than a day, for a response older than that (RFC 7234 §5.5.4). */
-function guessWarnings({ parts }: StoredResponse, now: number): string[] {
+function isOldGuess({ parts }: StoredResponse, now: number): boolean {
   const { bornAt, freshUntil } = parts.freshness
-  const isOld = parts.isHeuristic && freshUntil - bornAt > DAY_MS && now - bornAt > DAY_MS
-  return isOld ? [WARNINGS.heuristic] : []
+  return parts.isHeuristic && freshUntil - bornAt > DAY_MS && now - bornAt > DAY_MS
 }
 
 /** The last cache on the way appends to what the earlier ones have said (RFC 9211 §2). */
