@@ -103,9 +103,13 @@ describe('fastify alone', () => {
   test('FAULT-124 an entry costs what is counted for it, its overhead included', async () => {
     const app = await startApp('fastify', { pageBytes: 10 })
     onTestFinished(() => void app.stop())
-    await flood(app.port, pages(1500, 'a'), { window: 8 })
+    // Asked for twice: an entry that has been served has more to it than one that has only been stored.
+    const askTwice = async (paths: string[]): Promise<void> => {
+      for (let i = 0; i < 2; i += 1) await flood(app.port, paths, { window: 8 })
+    }
+    await askTwice(pages(1500, 'a'))
     const before = await app.figures()
-    await flood(app.port, pages(4000, 'b'), { window: 8 })
+    await askTwice(pages(4000, 'b'))
     const after = await app.figures()
     expect(after.stats.memory.entries).toBe(5500)
     const counted = (after.stats.memory.bytes - before.stats.memory.bytes) / MiB

@@ -74,7 +74,7 @@ export interface Stats {
   /** How many requests bypassed the cache, by reason. */
   readonly bypasses: Readonly<Record<string, number>>
   readonly memory: {
-    /** Bytes held: body, head, key and 700 bytes an entry, which is what Node takes for it. */
+    /** Bytes held: body, head, key and 900 bytes an entry, which is what Node takes for it. */
     readonly bytes: number
     /** Responses held. */
     readonly entries: number

@@ -12,6 +12,7 @@ export class Keys {
   /** Of an entry: readable, then the tag. A variant's has a digest of its own behind. */
   entry(address: string): string {
     const tilde = address.indexOf('~')
+    if (tilde === -1) return this.#prefix + address
     const end = tilde + 1 + DIGEST_LENGTH
     return `${this.#prefix}${address.slice(0, tilde)}~{${address.slice(tilde + 1, end)}}${address.slice(end)}`
   }
@@ -22,7 +23,7 @@ export class Keys {
   }
 
   lease(address: string): string {
-    return `${this.#prefix}{${digestOf(address)}}lease${address.slice(address.search(DIGEST) + 28)}`
+    return `${this.#prefix}{${digestOf(address)}}lease${address.slice(address.search(DIGEST) + 1 + DIGEST_LENGTH)}`
   }
 
   /** What all processes of one namespace share. */
@@ -51,7 +52,7 @@ export function typeOf(key: string): 'string' | 'hash' | 'zset' {
 const HASHES = new Set(['order', 'lease', 'state'])
 
 /** As storeKey() of the core writes it: what is readable has no tilde. */
-const DIGEST = /~([\w-]{27})/
 const DIGEST_LENGTH = 27
+const DIGEST = new RegExp(`~([\\w-]{${DIGEST_LENGTH}})`)
 
 const digestOf = (address: string): string => DIGEST.exec(address)?.[1] ?? ''

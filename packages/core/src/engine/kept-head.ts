@@ -7,7 +7,7 @@ import type { StoredHead } from './stored-response.ts'
 /**
  * A stored head as memory keeps it. Most of it is the same for all responses of a route: they share one copy, and each
  * has for its own what tells it apart. Fewer and smaller objects also make a miss cheaper, since the garbage collector has
- * to move all that stays.
+ * to move all that stays. Half of it are getters, which a spread does not see: `whole` has all of it.
  */
 export class KeptHead implements StoredHead, Place {
   readonly key: string
@@ -61,7 +61,7 @@ export class KeptHead implements StoredHead, Place {
   }
 
   get keepUntil(): number {
-    return this.receivedAt + this.freshness.lifetime.keepMs
+    return this.freshness.bornAt + this.freshness.lifetime.keepMs
   }
 
   get status(): number {
@@ -122,14 +122,27 @@ type Common = Pick<
 
 function commonOf(head: StoredHead): Common {
   const { place } = head
-  const { route = '' } = place
-  const last = commons.get(route)
+  const name = nameOf(head)
+  const last = commons.get(name)
   if (last !== undefined && isCommon(last, head)) return last
-  const { status, reason, authorized, isHeuristic, isWhole, isInner, hasOwnEtag } = head
-  const { host, hosts, queryRule, search } = place
-  const said = { status, reason, authorized, isHeuristic, isWhole, isInner, hasOwnEtag }
-  return noted(commons, route, { ...said, host, hosts, queryRule, search, route: place.route })
+  return noted(commons, name, {
+    status: head.status,
+    reason: head.reason,
+    authorized: head.authorized,
+    isHeuristic: head.isHeuristic,
+    isWhole: head.isWhole,
+    isInner: head.isInner,
+    hasOwnEtag: head.hasOwnEtag,
+    host: place.host,
+    hosts: place.hosts,
+    queryRule: place.queryRule,
+    search: place.search,
+    route: place.route,
+  })
 }
+
+/** Under which it is looked for; what is found is compared, so that two may have the same. */
+const nameOf = ({ status, place }: StoredHead): string => `${status}${place.host}${place.route ?? ''}`
 
 /** Each by name: in a loop over names it would cost several times as much, for every miss. */
 function isCommon(common: Common, head: StoredHead): boolean {
@@ -143,14 +156,18 @@ function isCommon(common: Common, head: StoredHead): boolean {
     common.isInner === head.isInner &&
     common.hasOwnEtag === head.hasOwnEtag &&
     common.host === place.host &&
-    common.hosts === place.hosts &&
+    isSameList(common.hosts, place.hosts) &&
     common.queryRule === place.queryRule &&
     common.search === place.search &&
     common.route === place.route
   )
 }
 
-/** Milliseconds: of freshness from birth on, of the windows behind it, and from storing on until nothing is left of it. */
+function isSameList(one: readonly string[], other: readonly string[]): boolean {
+  return one === other || (one.length === other.length && one.every((member, index) => member === other[index]))
+}
+
+/** Milliseconds from birth on: of freshness, with the windows behind it, and until nothing is left of it. */
 interface Lifetime {
   readonly freshMs: number
   readonly staleMs: number
@@ -158,21 +175,21 @@ interface Lifetime {
   readonly keepMs: number
 }
 
-function lifetimeOf({ freshness, receivedAt, keepUntil, place }: StoredHead): Lifetime {
-  const { bornAt, freshUntil, staleUntil, errorUntil } = freshness
-  const { route = '' } = place
+function lifetimeOf(head: StoredHead): Lifetime {
+  const { bornAt, freshUntil, staleUntil, errorUntil } = head.freshness
+  const name = nameOf(head)
   const freshMs = freshUntil - bornAt
   const staleMs = staleUntil - bornAt
   const errorMs = errorUntil - bornAt
-  const keepMs = keepUntil - receivedAt
-  const last = lifetimes.get(route)
+  const keepMs = head.keepUntil - bornAt
+  const last = lifetimes.get(name)
   const isSame =
     last !== undefined &&
     last.freshMs === freshMs &&
     last.staleMs === staleMs &&
     last.errorMs === errorMs &&
     last.keepMs === keepMs
-  return isSame ? last : noted(lifetimes, route, { freshMs, staleMs, errorMs, keepMs })
+  return isSame ? last : noted(lifetimes, name, { freshMs, staleMs, errorMs, keepMs })
 }
 
 class Times implements Freshness {
@@ -197,13 +214,13 @@ class Times implements Freshness {
   }
 }
 
-/** The last of each route: where the next is the same, both share it. */
+/** The last of each route and host: where the next is the same, both share it. */
 const commons = new Map<string, Common>()
 const lifetimes = new Map<string, Lifetime>()
-const MAX_ROUTES = 1000
+const MAX_NAMES = 1000
 
-function noted<Value>(known: Map<string, Value>, route: string, value: Value): Value {
-  if (known.size >= MAX_ROUTES) known.clear()
-  known.set(route, value)
+function noted<Value>(known: Map<string, Value>, name: string, value: Value): Value {
+  if (known.size >= MAX_NAMES) known.clear()
+  known.set(name, value)
   return value
 }

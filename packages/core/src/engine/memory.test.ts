@@ -115,7 +115,7 @@ describe('the bound in bytes', () => {
   })
 
   test('a URL with many big variants keeps the youngest of them', () => {
-    const { memory, orders } = make(5400)
+    const { memory, orders } = make(6000)
     for (let i = 0; i < 10; i += 1) memory.put(stored(i, ['a', String(i)], 'k', 1000))
     expect(orders()).toEqual([9, 8, 7])
   })

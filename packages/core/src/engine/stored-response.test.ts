@@ -257,3 +257,31 @@ test('its store key is that of its variant', () => {
   expect(one.variant).not.toBe(other.variant)
   expect(make().variant).toBe(make().parts.key)
 })
+
+describe('an ETag of our own', () => {
+  const given = { ...PARTS, hasOwnEtag: true, fields: ['X-A', '1'], body: Buffer.from('body') }
+
+  test('is made for the first who asks, and is then what it is everywhere', () => {
+    const response = new StoredResponse(given, 1)
+    const { fields } = response.whole
+    expect(fields).toEqual(['X-A', '1', 'ETag', expect.stringMatching(/^"[\w-]{27}"$/)])
+    expect(response.identity.fields).toEqual([...fields, 'Content-Length', '4'])
+    expect(response.fields).toEqual(fields)
+    expect(response.validators).toEqual([])
+    const read = new StoredResponse(response.whole, 2)
+    expect(read.identity.fields).toEqual(response.identity.fields)
+  })
+
+  test('is counted once, wherever it comes from', () => {
+    const response = new StoredResponse(given, 1)
+    expect(new StoredResponse(response.whole, 2).size).toBe(response.size)
+  })
+
+  test('beside what an earlier cache has said, which is not sent as it was', () => {
+    const response = new StoredResponse({ ...given, fields: ['Cache-Status', 'before; hit'] }, 1)
+    expect(response.upstreamStatus).toBe('before; hit')
+    expect(response.identity.fields).toEqual(['ETag', expect.any(String), 'Content-Length', '4'])
+    expect(response.upstreamStatus).toBe('before; hit')
+    expect(response.fields).toEqual(['Cache-Status', 'before; hit', 'ETag', expect.any(String)])
+  })
+})

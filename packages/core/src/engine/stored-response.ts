@@ -95,9 +95,11 @@ export function ttlMsOf({ keepUntil, receivedAt }: StoredHead): number {
 }
 
 /** Bytes that an entry costs beside its body, head and key. */
-const ENTRY_OVERHEAD_BYTES = 700
-/** What an ETag of our own adds to a head. */
-const ETAG_LENGTH = 29 + 'ETag'.length + 8
+const ENTRY_OVERHEAD_BYTES = 900
+/** Of the digest in an ETag of our own. */
+const ETAG_LENGTH = 27
+/** What such an ETag adds to a head. */
+const OWN_ETAG_BYTES = lengthOf(['ETag', `"${'-'.repeat(ETAG_LENGTH)}"`])
 
 /** A stored response, and what this process has learned about it since. */
 export class StoredResponse {
@@ -107,7 +109,7 @@ export class StoredResponse {
   readonly isEncodable: boolean
   readonly #isVarying: boolean
   readonly #body: string | Buffer
-  /** Its fields; not set where those that are sent are the same: most responses need not have them twice. */
+  /** Its fields, until the form that goes out is made; then only where they are others: most need not have them twice. */
   #fields: FieldLines | undefined
   #identity: Representation | undefined
   size: number
@@ -144,7 +146,7 @@ export class StoredResponse {
     this.#fields = fields
     this.#body = compact(body)
     const text = lengthOf(fields) + lengthOf(selecting) + lengthOf(place.tags) + lengthOf(place.hosts)
-    const etag = parts.hasOwnEtag ? ETAG_LENGTH : 0
+    const etag = this.#lacksEtag(fields) ? OWN_ETAG_BYTES : 0
     this.size = ENTRY_OVERHEAD_BYTES + body.length + text + etag + key.length + place.path.length + place.query.length
   }
 
@@ -154,17 +156,19 @@ export class StoredResponse {
   }
 
   #prepare(): Representation {
-    const fields = this.#tagged(this.#fields ?? NONE)
+    const given = this.#fields ?? NONE
+    const fields = this.#lacksEtag(given) ? [...given, 'ETag', strongEtag(this.bytes)] : given
     const sent = withoutField(this.#isVarying ? varyingByEncoding(fields) : fields, 'cache-status')
-    this.#fields = this.#isVarying || sent.length < fields.length ? fields : undefined
+    const isSentAsGiven = !this.#isVarying && sent.length === fields.length
     if (!hasNoContent(this.parts.status)) sent.push('Content-Length', String(this.#body.length))
-    return new Representation(sent, this.#body)
+    const identity = new Representation(sent, this.#body)
+    this.#fields = isSentAsGiven ? undefined : fields
+    return identity
   }
 
-  /** With the ETag that the app has not given it. */
-  #tagged(fields: FieldLines): FieldLines {
-    const isMissing = this.parts.hasOwnEtag && valueOf(fields, 'etag') === undefined
-    return isMissing ? [...fields, 'ETag', strongEtag(this.bytes)] : fields
+  /** Whether it is to have an ETag of our own and has none yet; what comes from a store has it. */
+  #lacksEtag(fields: FieldLines): boolean {
+    return this.parts.hasOwnEtag && valueOf(fields, 'etag') === undefined
   }
 
   decide(request: { readonly authorized: boolean }, now: number): Decision {
@@ -213,6 +217,7 @@ export class StoredResponse {
   }
 
   get fields(): FieldLines {
+    // First, for it makes what may be missing: the ETag.
     const { fields } = this.identity
     if (this.#fields !== undefined) return this.#fields
     return hasNoContent(this.parts.status) ? fields : fields.slice(0, -2)
@@ -379,7 +384,7 @@ function isUnchanged(name: string, fields: FieldLines, standing: FieldLines): bo
 
 /** RFC 9110 §8.8.3: the same bytes have the same tag, other bytes another. */
 function strongEtag(body: Buffer): string {
-  return `"${hash('sha256', body, 'base64url').slice(0, 27)}"`
+  return `"${hash('sha256', body, 'base64url').slice(0, ETAG_LENGTH)}"`
 }
 
 function lengthOf(strings: readonly (string | null)[]): number {

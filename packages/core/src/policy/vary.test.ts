@@ -1,7 +1,8 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { request } from '../../../../test/support/unit.ts'
 import type { RouteOptions } from '../options.ts'
-import { resolveRules } from '../settings.ts'
+import { type Rules, resolveRules } from '../settings.ts'
 import type { FieldLines } from './fields.ts'
 import { isSelectedBy, isSelectingTooLong, namesOf, readVary, selectingOf } from './vary.ts'
 
@@ -84,6 +85,42 @@ describe('selecting headers', () => {
   test('none select everybody', () => {
     expect(isSelectedBy([], request({ a: 'x' }))).toBe(true)
   })
+})
+
+describe('requests that are selected by the same share one list', () => {
+  const of = (names: readonly string[], headers: Record<string, string>): unknown =>
+    selectingOf(names, request(headers))
+
+  test('and one list alone', () => {
+    expect(of(['a'], { a: 'x' })).toBe(of(['a'], { a: 'x', b: 'y' }))
+    expect(of(['a'], { a: 'x' })).not.toBe(of(['a'], { a: 'y' }))
+  })
+
+  test('whatever stands in names and values, no list is taken for another', () => {
+    const part = fc.array(fc.constantFrom('a', 'b', '0', '1', '2', ':', '-', ',', '\0', '\n'), { maxLength: 4 })
+    const text = part.map((characters) => characters.join(''))
+    const one = fc.array(fc.tuple(text, fc.option(text)), { minLength: 1, maxLength: 3 })
+    fc.assert(
+      fc.property(one, (pairs) => {
+        const names = pairs.map(([name]) => name)
+        const headers = Object.fromEntries(pairs.filter((pair): pair is [string, string] => pair[1] !== null))
+        // Half of its members are names: as they were asked for, whatever was asked for before.
+        expect(selectingOf(names, request(headers)).filter((_, index) => index % 2 === 0)).toEqual(names)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+})
+
+test('what has been read of a Vary is kept for each set of rules', () => {
+  const vary = ['Vary', 'X-Known-Once']
+  const rules = resolveRules([]) as Rules
+  expect(readVary(vary, rules)).toEqual({ names: ['x-known-once'] })
+  expect(readVary(vary, { ...rules, vary: ['x-known-once'] })).toEqual({ names: [] })
+  expect(readVary(vary, { ...rules, credentials: ['x-known-once'] })).toEqual({ reason: 'vary-credential' })
+  expect(readVary(vary, rules)).toEqual({ names: ['x-known-once'] })
+  for (let i = 0; i < 100; i += 1) expect(readVary(['Vary', `a-${i}`], rules)).toEqual({ names: [`a-${i}`] })
+  for (let i = 0; i < 100; i += 1) expect(readVary(['Vary', `a-${i}`], rules)).toEqual({ names: [`a-${i}`] })
 })
 
 describe('two values that mean the same select the same', () => {

@@ -9,6 +9,9 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]{1,100}$/
 const MAX_NAMES = 32
 const MAX_VALUE_LENGTH = 1024
 
+/** Whether this can be the name of a selecting header, as it is compared. */
+export const isSelectingName = (name: string): boolean => TOKEN.test(name)
+
 /** What has been read of Vary, by its value: most routes have one or two. */
 const read = new WeakMap<Rules, Map<string, VaryReading>>()
 const MAX_READ = 50
@@ -40,7 +43,7 @@ function readMembers(value: string, rules: Rules): VaryReading {
   if (names.has('*')) return { reason: 'vary-any' }
   if (names.size > MAX_NAMES) return { reason: 'vary-invalid' }
   for (const name of names) {
-    if (!TOKEN.test(name)) return { reason: 'vary-invalid' }
+    if (!isSelectingName(name)) return { reason: 'vary-invalid' }
     if (name === 'authorization' || rules.credentials.includes(name)) return { reason: 'vary-credential' }
   }
   if (names.has('cookie') && !coversCookies(rules)) return { reason: 'vary-cookie' }
@@ -62,8 +65,8 @@ export function selectingOf(names: readonly string[], request: RequestHead): Sel
   let text = ''
   for (const name of names) {
     const value = requestValue(request, name)
-    // Neither is in a name or a value.
-    text += value === null ? `${name}\n` : `${name}\0${value}\n`
+    // With lengths, so that no two lists have the same text, whatever a store or a middleware has put into them.
+    text += `${name.length}:${name}${value === null ? '-' : `${value.length}:${value}`}`
   }
   const shared = lists.get(text)
   if (shared !== undefined) return shared

@@ -76,7 +76,9 @@ describe('a response', () => {
     const time = fc.double({ noNaN: true, noDefaultInfinity: true }).map((one) => one + 0)
     const parts: fc.Arbitrary<StoredParts> = fc.record({
       key: text,
-      selecting: fc.array(fc.tuple(text, fc.option(text)), { maxLength: 3 }).map((pairs) => pairs.flat()),
+      selecting: fc
+        .array(fc.tuple(token, fc.option(text)), { maxLength: 3 })
+        .map((pairs) => pairs.flatMap(([name, one]) => [name.toLowerCase(), one])),
       status: fc.integer({ min: 200, max: 599 }).filter((status) => status !== 206 && status !== 304),
       reason: fc.option(value, { nil: undefined }),
       fields: fc.array(fc.tuple(token, value), { maxLength: 4 }).map((pairs) => pairs.flat()),
@@ -121,6 +123,19 @@ describe('a response', () => {
       expect(read.bytes.buffer).not.toBe(larger.buffer)
     },
   )
+})
+
+test.each(['x\0y', 'a,b', 'a b', 'A', '', 'a\n'])('%j is the name of no selecting header', (name) => {
+  expect(decode(encodeIndex({ key: PARTS.key, names: [['accept'], [name]] }))).toBeUndefined()
+  expect(decode(encodeResponse({ ...PARTS, selecting: [name, 'x'] }))).toBeUndefined()
+})
+
+test('what is not kept has the bytes of its frame, what is has bytes of its own', () => {
+  const frame = encodeResponse({ ...PARTS, body: Buffer.alloc(20_000, 'x') })
+  const bufferOf = (isKept: boolean): ArrayBufferLike =>
+    (decodeFrame(frame, PARTS.key, isKept) as StoredParts).body.buffer
+  expect(bufferOf(false)).toBe(frame.buffer)
+  expect(bufferOf(true)).not.toBe(frame.buffer)
 })
 
 test('what is whole, and stands under another key, is foreign', () => {

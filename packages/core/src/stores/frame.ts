@@ -6,6 +6,7 @@ import type { QueryRule } from '../options.ts'
 import { HOP_BY_HOP } from '../policy/fields.ts'
 import { WIRE_VERSION } from '../policy/key.ts'
 import type { Place } from '../policy/selector.ts'
+import { isSelectingName } from '../policy/vary.ts'
 
 /**
  * A frame: magic and version, the length of the head, a checksum of all that follows, the head as JSON, the body raw.
@@ -147,7 +148,7 @@ function readResponse(head: Record<string, unknown>, body: Buffer, key: string):
 
 function readIndex(head: Record<string, unknown>, key: string): VaryIndex | undefined {
   const { names } = head
-  return Array.isArray(names) && names.every(isStrings) ? { key, names } : undefined
+  return Array.isArray(names) && names.every(isNames) ? { key, names } : undefined
 }
 
 function readTimes(value: unknown): StoredParts['freshness'] | undefined {
@@ -178,6 +179,8 @@ const asObject = (value: unknown): Record<string, unknown> =>
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
 const isStrings = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((member) => typeof member === 'string')
+/** What is no token can name no header, and would be taken for something else in a list of them. */
+const isNames = (value: unknown): value is string[] => isStrings(value) && value.every(isSelectingName)
 /** A final one that is ever stored: 206 and 304 are not. */
 const isStatus = (value: unknown): value is number =>
   Number.isInteger(value) && Number(value) > 199 && Number(value) < 600 && value !== 206 && value !== 304
@@ -186,7 +189,11 @@ function isSelecting(value: unknown): value is (string | null)[] {
   return (
     Array.isArray(value) &&
     value.length % 2 === 0 &&
-    value.every((member, index) => typeof member === 'string' || (index % 2 === 1 && member === null))
+    value.every((member, index) =>
+      index % 2 === 0
+        ? typeof member === 'string' && isSelectingName(member)
+        : member === null || typeof member === 'string',
+    )
   )
 }
 
