@@ -7,17 +7,7 @@ export function withDeadline<T>(promise: Promise<T>, timeoutMs: number, monotoni
     let dueAt = monotonicNow() + timeoutMs
     let timer = setTimeout(onDue, timeoutMs).unref()
     let isLenient = true
-    promise.then(
-      (result) => {
-        clearTimeout(timer)
-        resolve(result)
-      },
-      (error: unknown) => {
-        clearTimeout(timer)
-        // oxlint-disable-next-line prefer-promise-reject-errors -- it is what was rejected with
-        reject(error)
-      },
-    )
+    promise.then(resolve, reject).finally(() => clearTimeout(timer))
 
     function onDue(): void {
       const lateMs = monotonicNow() - dueAt

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { request } from '../../../../test/support/unit.ts'
 import type { RouteOptions } from '../options.ts'
-import { type Rules, resolveRules } from '../settings.ts'
+import { resolveRules } from '../settings.ts'
 import type { FieldLines } from './fields.ts'
 import { isSelectedBy, isSelectingTooLong, namesOf, readVary, selectingOf } from './vary.ts'
 
@@ -87,10 +87,9 @@ describe('selecting headers', () => {
   })
 })
 
-describe('requests that are selected by the same share one list', () => {
-  const of = (names: readonly string[], headers: Record<string, string>): unknown =>
-    selectingOf(names, request(headers))
+const of = (names: readonly string[], headers: Record<string, string>): unknown => selectingOf(names, request(headers))
 
+describe('requests that are selected by the same share one list', () => {
   test('and one list alone', () => {
     expect(of(['a'], { a: 'x' })).toBe(of(['a'], { a: 'x', b: 'y' }))
     expect(of(['a'], { a: 'x' })).not.toBe(of(['a'], { a: 'y' }))
@@ -114,7 +113,7 @@ describe('requests that are selected by the same share one list', () => {
 
 test('what has been read of a Vary is kept for each set of rules', () => {
   const vary = ['Vary', 'X-Known-Once']
-  const rules = resolveRules([]) as Rules
+  const rules = resolveRules([])
   expect(readVary(vary, rules)).toEqual({ names: ['x-known-once'] })
   expect(readVary(vary, { ...rules, vary: ['x-known-once'] })).toEqual({ names: [] })
   expect(readVary(vary, { ...rules, credentials: ['x-known-once'] })).toEqual({ reason: 'vary-credential' })
