@@ -52,13 +52,7 @@ export class SharedShelf implements Shelf {
 
   /** Where the render of a request will lie, as far as its selecting headers are known. */
   addressOf(key: RequestKey, request: RequestHead): Address {
-    const newest = this.#varyLists.of(key.full)[0]
-    return this.#address(
-      key.host,
-      key.path,
-      key.full,
-      newest === undefined ? key.full : this.#variant(key, newest, request),
-    )
+    return this.#addressBy(key, request, this.#varyLists.of(key.full)[0])
   }
 
   rankOf({ entry }: Address): number {
@@ -67,11 +61,12 @@ export class SharedShelf implements Shelf {
 
   /** Those who ask for the same at the same moment share one read. */
   read(key: RequestKey, request: RequestHead): Promise<Found | undefined> {
-    const address = this.addressOf(key, request)
+    const [known] = this.#varyLists.of(key.full)
+    const address = this.#addressBy(key, request, known)
     const { entry } = address
     const underWay = this.#reads.get(entry)
     if (underWay !== undefined) return underWay
-    const read = this.#read(key, request, address).finally(() => {
+    const read = this.#read(key, request, address, known).finally(() => {
       if (this.#reads.get(entry) === read) this.#reads.delete(entry)
     })
     this.#reads.set(entry, read)
@@ -133,7 +128,13 @@ export class SharedShelf implements Shelf {
     return this.#store.remove(address.entry, () => this.#member.remove(address, response.rank))
   }
 
-  async #read(key: RequestKey, request: RequestHead, { url, entry }: Address): Promise<Found | undefined> {
+  /** `known`: the list of selecting headers by which the address was made. */
+  async #read(
+    key: RequestKey,
+    request: RequestHead,
+    { url, entry }: Address,
+    known: readonly string[] | undefined,
+  ): Promise<Found | undefined> {
     const asked = entry === url ? [] : [entry]
     const [atUrl, ...others] = await this.#fetch(key, url, asked)
     if (atUrl === undefined) return undefined
@@ -145,11 +146,10 @@ export class SharedShelf implements Shelf {
     for (const names of lists.toReversed()) this.#varyLists.note(key.full, names)
     // What has been asked for already, then the rest of the lists at once.
     const first = others[0]
-    const wanted = lists.map((names) => this.#entryOf(key, names, request))
-    if (first !== undefined && !isVaryIndex(first.stored) && wanted[0] === entry) {
+    if (first !== undefined && !isVaryIndex(first.stored) && lists[0]?.join() === known?.join()) {
       return this.#found(first.stored, first.rank)
     }
-    const rest = wanted.filter((one) => one !== entry)
+    const rest = lists.map((names) => this.#addressBy(key, request, names).entry).filter((one) => one !== entry)
     const more = rest.length === 0 ? [] : (await this.#fetch(key, url, rest)).slice(1)
     for (const found of [...more, first]) {
       if (found !== undefined && !isVaryIndex(found.stored)) return this.#found(found.stored, found.rank)
@@ -182,12 +182,9 @@ export class SharedShelf implements Shelf {
     return typeof offset === 'number' ? at(offset) : offset.then(at)
   }
 
-  #entryOf(key: RequestKey, names: readonly string[], request: RequestHead): string {
-    return this.#address(key.host, key.path, key.full, this.#variant(key, names, request)).entry
-  }
-
-  #variant(key: RequestKey, names: readonly string[], request: RequestHead): string {
-    return variantKey(key.full, selectingOf(names, request))
+  #addressBy(key: RequestKey, request: RequestHead, names: readonly string[] | undefined): Address {
+    const variant = names === undefined ? key.full : variantKey(key.full, selectingOf(names, request))
+    return this.#address(key.host, key.path, key.full, variant)
   }
 
   #addressOf(response: StoredResponse): Address {

@@ -156,7 +156,7 @@ export class StoredResponse {
   }
 
   #prepare(): Representation {
-    const given = this.#fields ?? NONE
+    const given = this.#fields!
     const fields = this.#lacksEtag(given) ? [...given, 'ETag', strongEtag(this.bytes)] : given
     const sent = withoutField(this.#isVarying ? varyingByEncoding(fields) : fields, 'cache-status')
     const isSentAsGiven = !this.#isVarying && sent.length === fields.length

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { RouteOptions } from '../options.ts'
 import { resolveRules } from '../settings.ts'
 import type { FieldLines } from './fields.ts'
-import { forbiddenOutside, isFailure, judge, mayStandInFor } from './storable.ts'
+import { forbiddenOutside, isFailure, judge, mayStandInFor, rulingFields } from './storable.ts'
 
 const NOW = Date.UTC(2031, 2, 5, 6, 7, 8)
 const cc = (value: string): FieldLines => ['Cache-Control', value]
@@ -159,4 +159,16 @@ describe('statuses of failure', () => {
     expect(isFailure(status)).toBe(failed)
     expect(mayStandInFor(status)).toBe(standsIn)
   })
+})
+
+test.each([
+  ['Set-Cookie', 'a=1', 'set-cookie'],
+  ['Cache-Control', 'no-store', 'no-store'],
+  ['CACHE-CONTROL', 'private', 'private'],
+  ['CDN-Cache-Control', 'no-store', 'no-store'],
+  ['Vary', 'Accept, *', 'vary-any'],
+])('%s: %s is among the fields that rule, and forbids', (name, value, reason) => {
+  const rules = resolveRules([{ targetedCacheControl: ['CDN-Cache-Control'] }])
+  expect(rulingFields(rules).has(name.toLowerCase())).toBe(true)
+  expect(forbiddenOutside([name, value], 200, rules)).toBe(reason)
 })

@@ -140,6 +140,18 @@ describe('two values that mean the same select the same', () => {
   })
 })
 
+test('a value as it is compared is compared as it is', () => {
+  const value = fc
+    .array(fc.constantFrom('a', 'B', '0', ',', ' ', '\t', '"', ';q=1', 'İ'), { maxLength: 8 })
+    .map((parts) => parts.join(''))
+  fc.assert(
+    fc.property(fc.constantFrom('accept', 'accept-language'), value, (name, sent) => {
+      const [, compared] = selectingOf([name], request({ [name]: sent }))
+      expect(selectingOf([name], request({ [name]: compared! }))).toEqual([name, compared])
+    }),
+  )
+})
+
 test('a selecting value of over 1 KiB is too long', () => {
   expect(isSelectingTooLong(['a', 'x'.repeat(1024), 'b', null])).toBe(false)
   expect(isSelectingTooLong(['a', null, 'b', 'x'.repeat(1025)])).toBe(true)
