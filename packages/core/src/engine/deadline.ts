@@ -7,7 +7,16 @@ export function withDeadline<T>(promise: Promise<T>, timeoutMs: number, monotoni
     let dueAt = monotonicNow() + timeoutMs
     let timer = setTimeout(onDue, timeoutMs).unref()
     let isLenient = true
-    promise.then(resolve, reject).finally(() => clearTimeout(timer))
+    promise.then(
+      (value) => {
+        clearTimeout(timer)
+        resolve(value)
+      },
+      (error: unknown) => {
+        clearTimeout(timer)
+        reject(error)
+      },
+    )
 
     function onDue(): void {
       const lateMs = monotonicNow() - dueAt

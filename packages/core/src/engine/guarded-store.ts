@@ -85,15 +85,12 @@ export class GuardedStore {
   }
 
   /** Any other call of a shared store, behind the same guards. */
-  async ask<T>(name: string, limit: 'get' | 'set', call: () => Promise<T>): Promise<T> {
-    const told = async (): Promise<T> => {
-      try {
-        return await call()
-      } catch (error) {
+  ask<T>(name: string, limit: 'get' | 'set', call: () => Promise<T>): Promise<T> {
+    const told = (): Promise<T> =>
+      call().catch((error: unknown) => {
         if (error instanceof SyntaxError) this.#noteForeign()
         throw error
-      }
-    }
+      })
     return this.#call(name, told, this.#guard.timeoutMs[limit])
   }
 
@@ -220,10 +217,11 @@ export class GuardedStore {
   }
 
   /** Also a good reply that comes after its deadline is a sign of life. */
-  async #heard<T>(call: Promise<T>): Promise<T> {
-    const result = await call
-    this.#isSilent = false
-    return result
+  #heard<T>(call: Promise<T>): Promise<T> {
+    return call.then((result) => {
+      this.#isSilent = false
+      return result
+    })
   }
 
   #succeeded(): void {

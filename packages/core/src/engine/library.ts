@@ -21,7 +21,7 @@ import { PurgeLedger } from './purge-ledger.ts'
 import type { Purges } from './purges.ts'
 import { recordsOf } from './records.ts'
 import { Sharing } from './sharing.ts'
-import type { Shelf } from './shelf.ts'
+import type { Found, Shelf } from './shelf.ts'
 import { StoredResponse } from './stored-response.ts'
 import { VaryLists } from './vary-lists.ts'
 
@@ -178,8 +178,12 @@ export class Library {
   /** Reads the store. Resolves with undefined for all that is not there, broken, purged or out of reach. */
   async read(key: RequestKey, request: RequestHead, precompress = false): Promise<StoredResponse | undefined> {
     const order = this.nextOrder()
-    // Counted where it fails; for a visitor a store that is out of reach is an empty one.
-    const found = await this.#shelf?.read(key, request).catch(() => undefined)
+    let found: Found | undefined
+    try {
+      found = await this.#shelf?.read(key, request)
+    } catch {
+      // Counted where it fails; for a visitor a store that is out of reach is an empty one.
+    }
     if (found === undefined) return undefined
     const response = new StoredResponse(found.parts, order, precompress)
     response.rank = found.rank

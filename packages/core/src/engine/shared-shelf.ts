@@ -66,10 +66,12 @@ export class SharedShelf implements Shelf {
     const { entry } = address
     const underWay = this.#reads.get(entry)
     if (underWay !== undefined) return underWay
-    const read = this.#read(key, request, address, known).finally(() => {
-      if (this.#reads.get(entry) === read) this.#reads.delete(entry)
-    })
+    const read = this.#read(key, request, address, known)
     this.#reads.set(entry, read)
+    const forget = (): void => {
+      if (this.#reads.get(entry) === read) this.#reads.delete(entry)
+    }
+    read.then(forget, forget)
     return read
   }
 

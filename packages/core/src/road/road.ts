@@ -296,7 +296,12 @@ export class Road {
     const { get } = this.settings.storeTimeoutMs
     // More than one call may take: the event loop was blocked, which is no fault of the store.
     const leftMs = spentMs > 1.5 * get ? get : Math.max(1, get - spentMs)
-    const read = await withDeadline(this.#read(passage), leftMs, this.settings.monotonicNow).catch(() => undefined)
+    let read: StoredResponse | undefined
+    try {
+      read = await withDeadline(this.#read(passage), leftMs, this.settings.monotonicNow)
+    } catch {
+      // It has taken too long.
+    }
     if (visit.res.destroyed) return this.#foreground.leave(visit)
     // Something may have come into memory while the store was asked.
     const best = this.#inMemory(passage) ?? read ?? held
