@@ -30,8 +30,9 @@ export class KeptHead implements StoredHead, Place {
     this.tags = tags
     this.receivedAt = receivedAt
     this.epoch = epoch
-    this.#common = commonOf(head)
-    this.freshness = new Times(head.freshness, lifetimeOf(head))
+    const name = nameOf(head)
+    this.#common = commonOf(head, name)
+    this.freshness = new Times(head.freshness, lifetimeOf(head, name))
   }
 
   /** As it is written to a store. */
@@ -120,9 +121,8 @@ type Common = Pick<
 > &
   Pick<Place, 'host' | 'hosts' | 'queryRule' | 'search' | 'route'>
 
-function commonOf(head: StoredHead): Common {
+function commonOf(head: StoredHead, name: string): Common {
   const { place } = head
-  const name = nameOf(head)
   const last = commons.get(name)
   if (last !== undefined && isCommon(last, head)) return last
   return noted(commons, name, {
@@ -175,9 +175,8 @@ interface Lifetime {
   readonly keepMs: number
 }
 
-function lifetimeOf(head: StoredHead): Lifetime {
+function lifetimeOf(head: StoredHead, name: string): Lifetime {
   const { bornAt, freshUntil, staleUntil, errorUntil } = head.freshness
-  const name = nameOf(head)
   const freshMs = freshUntil - bornAt
   const staleMs = staleUntil - bornAt
   const errorMs = errorUntil - bornAt

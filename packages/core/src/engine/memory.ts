@@ -66,7 +66,7 @@ export class Memory {
     const before = this.#entries?.get(key)
     // Most are the first of their key, and need no name to be told apart by.
     if (before === undefined) {
-      this.#set(key, [response])
+      if (response.size <= this.#maxBytes) this.#add(key, response, response.size)
       return true
     }
     const variants = listOf(before)
@@ -148,17 +148,21 @@ export class Memory {
   }
 
   #set(key: string, variants: Variants): void {
-    const entries = this.#entries
-    if (entries === undefined) return
     let size = sizeOf(variants)
     const kept = [...variants]
     // One URL with many big variants must not push itself out of the cache as a whole.
     while (size > this.#maxBytes && kept.length > 1) size -= kept.pop()!.size
-    entries.delete(key)
-    if (kept.length === 0 || size > this.#maxBytes) return
-    this.#count += kept.length
-    this.#notePath(kept[0]!.parts.place.path, key)
-    entries.set(key, kept.length === 1 ? kept[0]! : kept, { size })
+    this.#entries?.delete(key)
+    const [first] = kept
+    if (first !== undefined && size <= this.#maxBytes) this.#add(key, kept.length === 1 ? first : kept, size)
+  }
+
+  /** What has no place yet gets one. */
+  #add(key: string, kept: Kept, size: number): void {
+    const isSingle = isOne(kept)
+    this.#count += isSingle ? 1 : kept.length
+    this.#notePath((isSingle ? kept : kept[0]!).parts.place.path, key)
+    this.#entries?.set(key, kept, { size })
   }
 }
 

@@ -18,15 +18,22 @@ export function standingFields(res: ServerResponse): string[] {
 /** The head that writeHead would send: what has been set, and what these arguments replace and add. */
 export function readHead(res: ServerResponse, args: HeadArguments): Head {
   const status = Number(args[0])
-  const given = linesOf(headersOf(args))
+  const reason = typeof args[1] === 'string' ? args[1] : res.statusMessage
+  return { status, reason: isUsual(status, reason) ? undefined : reason, fields: headFields(res, headersOf(args)) }
+}
+
+function headFields(res: ServerResponse, headers: object | undefined): FieldLines {
+  const standing = standingFields(res)
+  if (headers === undefined) return standing
+  const given = linesOf(headers)
+  if (standing.length === 0) return given
   const replaced = new Set(given.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase()))
   const fields: string[] = []
-  const standing = standingFields(res)
   for (let i = 0; i < standing.length; i += 2) {
     if (!replaced.has(standing[i]!.toLowerCase())) fields.push(standing[i]!, standing[i + 1]!)
   }
-  const reason = typeof args[1] === 'string' ? args[1] : res.statusMessage
-  return { status, reason: isUsual(status, reason) ? undefined : reason, fields: [...fields, ...given] }
+  fields.push(...given)
+  return fields
 }
 
 /**
@@ -61,9 +68,8 @@ function headersOf(args: HeadArguments): object | undefined {
   return typeof headers === 'object' && headers !== null ? headers : undefined
 }
 
-function linesOf(headers: object | undefined): string[] {
+function linesOf(headers: object): string[] {
   const fields: string[] = []
-  if (headers === undefined) return fields
   if (!Array.isArray(headers)) {
     for (const [name, value] of Object.entries(headers)) push(fields, name, value as OutgoingHttpHeader | undefined)
   } else if (Array.isArray(headers[0])) {

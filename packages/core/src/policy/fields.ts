@@ -114,18 +114,26 @@ const NEVER_BY_CONNECTION = new Set(['cache-control', 'set-cookie', 'vary'])
 
 /** A predicate for the fields that belong to one exchange and are not stored (RFC 9111 §3.1). */
 export function unstoredFields(fields: FieldLines, omit: readonly string[]): (name: string) => boolean {
+  let isOmitted = omitting.get(omit)
+  if (isOmitted === undefined) omitting.set(omit, (isOmitted = omissionOf(omit)))
   const connection = valuesOf(fields, 'connection')
-  if (connection.length === 0 && omit.length === 0) return isOfOneExchange
+  if (connection.length === 0) return isOmitted
   const named = new Set(
     connection
       .flatMap((value) => value.toLowerCase().split(','))
       .map((name) => name.trim())
       .filter((name) => !NEVER_BY_CONNECTION.has(name)),
   )
+  return (name) => isOmitted(name) || named.has(name)
+}
+
+/** The predicates of the lists that there are: one or two an app. */
+const omitting = new WeakMap<readonly string[], (name: string) => boolean>()
+
+function omissionOf(omit: readonly string[]): (name: string) => boolean {
   const prefixes = omit.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1))
   const exact = new Set(omit)
-  return (name) =>
-    isOfOneExchange(name) || named.has(name) || exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix))
+  return (name) => isOfOneExchange(name) || exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix))
 }
 
 /** Framing and Age are made anew for every response. */
