@@ -7,16 +7,9 @@ export function withDeadline<T>(promise: Promise<T>, timeoutMs: number, monotoni
     let dueAt = monotonicNow() + timeoutMs
     let timer = setTimeout(onDue, timeoutMs).unref()
     let isLenient = true
-    promise.then(
-      (value) => {
-        clearTimeout(timer)
-        resolve(value)
-      },
-      (error: unknown) => {
-        clearTimeout(timer)
-        reject(error)
-      },
-    )
+    const stop = (): void => clearTimeout(timer)
+    promise.then(stop, stop)
+    promise.then(resolve, reject)
 
     function onDue(): void {
       const lateMs = monotonicNow() - dueAt
