@@ -1,4 +1,7 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { type Cacheback, createCacheback } from '@cacheback/core'
+import { redisStore } from '@cacheback/redis'
+import { createClient } from '@redis/client'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { Clock } from '../support/clock.ts'
 import { startRedis } from '../support/redis.ts'
 import { redisCommand } from './redis-command.ts'
@@ -212,4 +215,39 @@ test('CLUSTER-38 a thousand purges that wait for the store hold nobody up', asyn
     const [purges] = await redis.keys(PURGES).catch(() => [])
     return purges !== undefined && Number(await redisCommand(redis.path, ['ZCARD', purges])) === 1000
   })
+})
+
+test('CLUSTER-39 caches in two databases of one server have nothing in common', async () => {
+  const redis = await ownRedis()
+  const open = (database: number): Cacheback => {
+    const client = createClient({ database, socket: { path: redis.path, tls: false } })
+    const cache = createCacheback({ store: redisStore({ client }) })
+    onTestFinished(() => cache.close())
+    return cache
+  }
+  const [live, staging] = [open(0), open(1)]
+  const ready = (cache: Cacheback): boolean => cache.stats().sharing?.hears === true
+  await eventually('both hear their own beats', 3000, () => ready(live) && ready(staging))
+  const fetch = vi.fn<() => Promise<string>>(async () => 'kept')
+  const load = live.wrap(fetch, { name: 'load' })
+  await load()
+  await live.idle()
+  expect(await staging.purge({ all: true })).toEqual({ acknowledged: 1, missing: 0 })
+  expect(await live.purge({ tag: 'other' })).toEqual({ acknowledged: 1, missing: 0 })
+  await load()
+  expect(fetch).toHaveBeenCalledOnce()
+  expect(live.stats().memory.entries).toBe(1)
+})
+
+test('CLUSTER-29 what is asked for and never stored leaves nothing in Redis for more than five minutes', async () => {
+  const redis = await ownRedis()
+  const app = countingApp({ 'Cache-Control': 'no-store' })
+  const { settle } = await startSharedCache(redis, { app: app.app })
+  for (let i = 0; i < 20; i++) await settle(`/${i}`)
+  const left = (await redis.keys('')).filter((key) => !/\}(state|alive|purges|unsafe)$/.test(key))
+  expect(left).toHaveLength(20)
+  for (const key of left) {
+    const ms = Number(await redis.say('PTTL', key))
+    expect([ms > 0, ms <= 300_000]).toEqual([true, true])
+  }
 })

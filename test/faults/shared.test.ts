@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Selector } from '@cacheback/core'
 import { expect, test } from 'vitest'
 import { eventually } from './redis-traffic.ts'
 import { type Answer, type SharedProcess, startSeveral } from './shared-site.ts'
@@ -72,6 +73,30 @@ test('CLUSTER-04 a purge is acknowledged by all, and no copy is left in any memo
   }
   const [p50, p99] = [percentile(took, 0.5), percentile(took, 0.99)]
   console.log(`CLUSTER-04: acknowledged by four processes after ${p50.toFixed(1)} ms (p50), ${p99.toFixed(1)} ms (p99)`)
+})
+
+test('CLUSTER-09 purges of every kind, hard and soft, reach the copies of all processes', async () => {
+  const { origin, processes } = await startSeveral()
+  const [purger, ...others] = processes as [SharedProcess, ...SharedProcess[]]
+  const selectors: Selector[] = [{ url: '/x' }, { prefix: '/x' }, { tag: 't' }, { route: '/:name' }, { all: true }]
+  const fields = { 'cache-control': 'max-age=600, stale-while-revalidate=600', 'cache-tag': 't' }
+  for (const selector of selectors) {
+    for (const isSoft of [false, true]) {
+      origin.say('/x', 'before', fields)
+      await crowd(processes, 1, '/x')
+      origin.say('/x', 'after', fields)
+      expect(await purger.purge(selector, isSoft)).toEqual({ acknowledged: 4, missing: 0 })
+      const what = `${JSON.stringify(selector)}, ${isSoft ? 'soft' : 'hard'}`
+      const answers = await crowd(others, 1, '/x')
+      expect(new Set(answers.map(({ text }) => text)), what).toEqual(new Set([isSoft ? 'before' : 'after']))
+      expect(
+        answers.every(({ warning }) => (warning !== undefined) === isSoft),
+        what,
+      ).toBe(true)
+      await Promise.all(processes.map(({ idle }) => idle()))
+      await purger.purge({ all: true })
+    }
+  }
 })
 
 test('CLUSTER-05 an older render never replaces a newer one, whoever ends last and whatever the clocks say', async () => {

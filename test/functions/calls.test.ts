@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setImmediate } from 'node:timers/promises'
 
-import { CachebackError } from '@cacheback/core'
+import { CachebackError, Job } from '@cacheback/core'
 import { describe, expect, test, vi } from 'vitest'
 
 import { FakeStore, STORES } from '../support/stores.ts'
@@ -510,6 +510,23 @@ describe.each(STORES)('calls × %s', (store) => {
       expect(await load.peek()).toBeUndefined()
     })
 
+    test.each([Number.NaN, Infinity, -1])('FN-43 that a Job gives and that are none (%s): likewise', async (given) => {
+      const { cache } = await start()
+      class Load extends Job<[], number> {
+        async fetch(): Promise<number> {
+          return 1
+        }
+        override freshFor(): number {
+          return given
+        }
+      }
+      const load = new Load(cache)
+      const errors = listen(cache, 'store-error')
+      expect(await settle(cache, load.get())).toBe(1)
+      expect(errors).toEqual([expect.objectContaining({ reason: 'lifetime' })])
+      expect(await load.peek()).toBeUndefined()
+    })
+
     test('FN-42 tags that cannot be told: the value is given, told and not stored', async () => {
       const { cache, fetch } = await start()
       const load = cache.wrap(fetch, { name: 'load', tags: () => [1] as unknown as string[] })
@@ -528,6 +545,18 @@ describe.each(STORES)('calls × %s', (store) => {
     clock.advance(11)
     expect(await settle(cache, load('ada'))).toEqual([1, 'stale', 'ada'])
     expect(await settle(cache, load.refresh('ada'))).toBe(3)
+  })
+
+  test('FN-56 what a miss gets that does not wait is each caller’s own', async () => {
+    const { cache } = await start()
+    const load = cache.wrap(async (name: string) => [name], { name: 'load', fetchOnMiss: false, empty: [] as string[] })
+    const own = await load('ada')
+    own.push('a secret of ada')
+    expect(await load('bob')).toEqual([])
+    const unclonable = { empty: { of: () => 'a function' } }
+    expect(() => cache.wrap(async () => 1, { name: 'other', fetchOnMiss: false, ...unclonable })).toThrow(
+      expect.objectContaining({ code: 'CACHEBACK_INVALID_OPTION' }),
+    )
   })
 
   test('FN-51 this is whoever is asked, also for what is made behind', async () => {

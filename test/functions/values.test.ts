@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 
 import { FakeStore, STORES } from '../support/stores.ts'
 import { listen, makeStage, settle } from './stage.ts'
@@ -152,18 +152,14 @@ test('VAL-12 that nobody can read are misses, and replaced', async () => {
   const write = await open({ store })
   const load = write.wrap(async () => 'good', { name: 'load' })
   await settle(write, load())
-  const [key, frame] = [...store.frames].find(([, bytes]) => Buffer.from(bytes).includes('good'))!
-  // A frame that is whole, and whose value is not.
-  const { encodeResponse, decodeFrame } = await import('../../packages/core/src/stores/frame.ts')
-  const parts = decodeFrame(frame, 'function:load:')
-  if (typeof parts !== 'object' || !('body' in parts)) throw new Error('no response')
-  for (const body of [
-    Buffer.alloc(0),
-    Buffer.from('junk'),
-    parts.body.subarray(0, -1),
-    Buffer.from([255, 15, 0x5c, 99]),
+  const spoil = await spoiler(store)
+  for (const change of [
+    () => Buffer.alloc(0),
+    () => Buffer.from('junk'),
+    (body: Buffer) => body.subarray(0, -1),
+    () => Buffer.from([255, 15, 0x5c, 99]),
   ]) {
-    store.frames.set(key, encodeResponse({ ...parts, body }))
+    spoil(change)
     const read = await open({ store })
     const errors = listen(read, 'store-error')
     const again = read.wrap(async () => 'anew', { name: 'load' })
@@ -172,3 +168,28 @@ test('VAL-12 that nobody can read are misses, and replaced', async () => {
     expect(errors).toEqual([expect.objectContaining({ reason: 'undecodable' })])
   }
 })
+
+test('VAL-13 that nobody can read are made anew behind, where a miss does not wait', async () => {
+  const { open } = makeStage('memory')
+  const store = new FakeStore()
+  const write = await open({ store })
+  await settle(write, write.wrap(async () => 'good', { name: 'load' })())
+  const spoil = await spoiler(store)
+  // As a newer Node may write it.
+  spoil(() => Buffer.from([255, 0x7f, 0x5c, 99]))
+  const read = await open({ store })
+  const fetch = vi.fn<() => Promise<string>>(async () => 'anew')
+  const load = read.wrap(fetch, { name: 'load', fetchOnMiss: false, empty: 'nothing' })
+  expect(await settle(read, load())).toBe('nothing')
+  expect(await settle(read, load())).toBe('anew')
+  expect(fetch).toHaveBeenCalledOnce()
+})
+
+/** Replaces the value of the one call that is stored, in a frame that is whole. */
+async function spoiler(store: FakeStore): Promise<(change: (body: Buffer) => Buffer) => void> {
+  const { encodeResponse, decodeFrame } = await import('../../packages/core/src/stores/frame.ts')
+  const [key, frame] = [...store.frames].find(([, bytes]) => Buffer.from(bytes).includes('good'))!
+  const parts = decodeFrame(frame, 'function:load:')
+  if (typeof parts !== 'object' || !('body' in parts)) throw new Error('no response')
+  return (change) => void store.frames.set(key, encodeResponse({ ...parts, body: change(parts.body) }))
+}

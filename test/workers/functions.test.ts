@@ -78,7 +78,7 @@ describe.each(['keyv', 'shared'] as const)('functions over workers × %s', (stor
     return { clock, name, web, worker, fetches, load, loadThere }
   }
 
-  test('WORKER-50 a stale value is given at once, and made anew by a worker that has no server', async () => {
+  test('WORKER-80 a stale value is given at once, and made anew by a worker that has no server', async () => {
     const { clock, web, worker, fetches, load } = await pair()
     expect(await load('ada')).toBe('web ada')
     await web.cache.idle()
@@ -92,7 +92,7 @@ describe.each(['keyv', 'shared'] as const)('functions over workers × %s', (stor
     expect(worker.count('refresh')).toBe(1)
   })
 
-  test('WORKER-51 a miss that does not wait is made by a worker', async () => {
+  test('WORKER-81 a miss that does not wait is made by a worker', async () => {
     const { web, worker, fetches, load } = await pair({ fetchOnMiss: false, empty: 'none yet' })
     worker.cache.work()
     expect(await load('ada')).toBe('none yet')
@@ -107,7 +107,7 @@ describe.each(['keyv', 'shared'] as const)('functions over workers × %s', (stor
     expect(fetches.worker).toHaveBeenCalledTimes(2)
   })
 
-  test('WORKER-52 what is fresh already is skipped by the worker', async () => {
+  test('WORKER-82 what is fresh already is skipped by the worker', async () => {
     const { clock, web, worker, fetches, load } = await pair()
     await load('ada')
     await web.cache.idle()
@@ -121,7 +121,7 @@ describe.each(['keyv', 'shared'] as const)('functions over workers × %s', (stor
     expect(await load('ada')).toBe('set')
   })
 
-  test('WORKER-53 invalidate has it made anew by a worker', async () => {
+  test('WORKER-83 invalidate has it made anew by a worker', async () => {
     const { clock, web, worker, fetches, load } = await pair()
     await load('ada')
     await web.cache.idle()
@@ -132,7 +132,7 @@ describe.each(['keyv', 'shared'] as const)('functions over workers × %s', (stor
     expect(fetches.web).toHaveBeenCalledOnce()
   })
 
-  test('WORKER-54 a function that throws in the worker is tried again; the old value stays', async () => {
+  test('WORKER-84 a function that throws in the worker is tried again; the old value stays', async () => {
     const { clock, web, worker, fetches, load } = await pair()
     await load('ada')
     await web.cache.idle()
@@ -145,7 +145,7 @@ describe.each(['keyv', 'shared'] as const)('functions over workers × %s', (stor
     expect(fetches.worker).toHaveBeenCalledTimes(2)
   })
 
-  test('WORKER-55 what a worker must not store any more goes, here too', async () => {
+  test('WORKER-85 what a worker must not store any more goes, here too', async () => {
     const { clock, web, worker, load } = await pair({
       maxAge: (value: string) => (value === 'web ada' ? 10 : undefined),
     })
@@ -157,7 +157,7 @@ describe.each(['keyv', 'shared'] as const)('functions over workers × %s', (stor
     await soon(async () => expect(await load.peek('ada')).toBeUndefined())
   })
 
-  test('WORKER-56 arguments arrive as they are; what would not stays in its process', async () => {
+  test('WORKER-86 arguments arrive as they are; what would not stays in its process', async () => {
     class User {
       readonly id = 7
     }
@@ -188,7 +188,7 @@ describe.each(['keyv', 'shared'] as const)('functions over workers × %s', (stor
     expect(web.count('refresh-sent')).toBe(1)
   })
 
-  test('WORKER-57 a Job is made by the worker, with its own instance; a call with a `this` stays', async () => {
+  test('WORKER-87 a Job is made by the worker, with its own instance; a call with a `this` stays', async () => {
     class Tweets extends Job<[who: string], string> {
       readonly #role: string
       constructor(cache: Cacheback, role: string) {
@@ -225,7 +225,7 @@ describe.each(['keyv', 'shared'] as const)('functions over workers × %s', (stor
   })
 })
 
-test('WORKER-58 a scheduled call is made again and again, until it is not named any more', async () => {
+test('WORKER-88 a scheduled call is made again and again, until it is not named any more', async () => {
   const [clock, name] = [new Clock(), freshName()]
   const [web, worker] = [await open(name, clock), await open(name, clock)]
   const fetch = by('worker')
@@ -277,7 +277,7 @@ const HOSTILE: readonly (readonly [what: string, payload: unknown])[] = [
   ['a schedule that is none', { ...GOOD, always: 1, args: ADA }],
 ]
 
-test('WORKER-59 a job of a call that is none of ours is an event, and nothing else', async () => {
+test('WORKER-89 a job of a call that is none of ours is an event, and nothing else', async () => {
   const [clock, name] = [new Clock(), freshName()]
   const worker = await open(name, clock)
   const fetch = by('worker')

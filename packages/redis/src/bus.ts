@@ -159,6 +159,8 @@ export class Bus {
     if (this.#waiting === 0) return
     const done = this.#done.get(number) ?? new Set()
     this.#done.set(number, done.add(from))
+    // Acknowledgements that come too late belong to nobody any more, and go when nobody gathers; or, if ever, here.
+    if (this.#done.size > MAX_GATHERED) this.#done.delete(this.#done.keys().next().value!)
     this.#onDone.forEach((look) => look())
   }
 
@@ -167,6 +169,9 @@ export class Bus {
     this.#link.run(channel, ['PUBLISH', channel, JSON.stringify(message)]).catch(() => undefined)
   }
 }
+
+/** More purges than can be under way at once. */
+const MAX_GATHERED = 10_000
 
 const NOBODY: ReadonlySet<string> = new Set()
 

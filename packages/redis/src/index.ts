@@ -31,7 +31,8 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
   const { prefix = 'cb:' } = options
   if (typeof prefix !== 'string' || /[{}~\s]/.test(prefix))
     throw invalidOption('prefix', 'a string without braces, tildes and spaces', prefix)
-  return new Store(linkOf(options), new Keys(prefix))
+  const link = linkOf(options)
+  return new Store(link, new Keys(prefix, link.database))
 }
 
 function linkOf({ url, client }: RedisStoreOptions): Link {

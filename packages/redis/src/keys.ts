@@ -4,9 +4,13 @@
  */
 export class Keys {
   readonly #prefix: string
+  /** What is published reaches all databases of a server. */
+  readonly #channels: string
 
-  constructor(prefix: string) {
+  /** `database`: the number of that which the keys are in. */
+  constructor(prefix: string, database = 0) {
     this.#prefix = prefix
+    this.#channels = database === 0 ? prefix : `${prefix}${database}:`
   }
 
   /** Of an entry: readable, then the tag. A variant's has a digest of its own behind. */
@@ -33,12 +37,12 @@ export class Keys {
 
   /** Where word of purges, and of leases that have ended, is published. */
   bus(namespace: string): string {
-    return `${this.#prefix}${namespace}bus`
+    return `${this.#channels}${namespace}bus`
   }
 
   /** Where one process is spoken to. */
   ear(namespace: string, process: string): string {
-    return `${this.#prefix}${namespace}to:${process}`
+    return `${this.#channels}${namespace}to:${process}`
   }
 }
 

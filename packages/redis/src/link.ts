@@ -8,6 +8,8 @@ export type Hear = (text: string) => void
 
 /** The connections of one store: one for commands, one that listens. */
 export interface Link {
+  /** The number of the database that it works in. */
+  readonly database: number
   /** Sends a command to the server that has this key. Rejects where there is no connection. */
   run(key: string, words: readonly Word[]): Promise<unknown>
   /** Listens to channels, from now on and after every reconnection. */
@@ -86,12 +88,14 @@ export function linkLike(given: unknown): Link | undefined {
 }
 
 class ClientLink implements Link {
+  readonly database: number
   readonly #client: NodeRedisClient
   readonly #connection: RedisConnection
   #subscriber: NodeRedisClient | undefined
   readonly #listening: { readonly channels: readonly string[]; readonly hear: Hear }[] = []
 
   constructor(client: NodeRedisClient) {
+    this.database = databaseOf(client.options)
     this.#client = client
     this.#connection = new RedisConnection(client)
   }
@@ -145,6 +149,8 @@ class ClientLink implements Link {
 
 /** What clusters and sentinels have in common: they look after their connections themselves. */
 abstract class ManyLink implements Link {
+  /** A cluster has one alone; of its own a sentinel does not tell (docs/scaling.md). */
+  readonly database: number = 0
   protected abstract readonly many: NodeRedisCluster | NodeRedisSentinel
   #connecting: Promise<void> | undefined
   readonly #listening: { readonly channels: readonly string[]; readonly hear: Hear }[] = []
@@ -258,6 +264,11 @@ function destroy(client: { readonly isOpen: boolean; destroy(): unknown } | unde
   } catch {
     return undefined
   }
+}
+
+function databaseOf(options: unknown): number {
+  const { database } = asObject(options)
+  return typeof database === 'number' ? database : 0
 }
 
 const asObject = (value: unknown): Record<string, unknown> =>

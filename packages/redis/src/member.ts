@@ -28,8 +28,12 @@ const MAX_PURGES = 10_000
 const MAX_UNSAFE = 1000
 /** Longer than anything is kept in a store. */
 const KEEP_PURGES_MS = 400 * 86_400_000
-/** A counter that is gone begins anew above all that it has given out (see CLAIM). */
-const KEEP_ORDER_MS = 86_400_000
+/**
+ * A counter lives as long as what is stored under it, and where nothing is, for longer than a render without a lease may
+ * take: until then it must know of what was removed meanwhile. One that is gone begins anew above all that it has given out
+ * (see CLAIM). Not longer: whoever asks for URLs that are never stored would fill a Redis with counters.
+ */
+const KEEP_ORDER_MS = 300_000
 const RANK_BYTES = 17
 const LIST_HEAD_BYTES = 33
 
@@ -78,7 +82,8 @@ export class Member implements Membership {
   }
 
   async renew({ entry }: Address, token: string, leaseMs: number): Promise<boolean> {
-    const [isHeld] = await this.#run(RENEW, [this.#keys.lease(entry)], token, [token, String(leaseMs)])
+    const keys = [this.#keys.lease(entry), this.#keys.order(entry)]
+    const [isHeld] = await this.#run(RENEW, keys, token, [token, String(leaseMs), String(KEEP_ORDER_MS)])
     return toNumber(isHeld) === 1
   }
 

@@ -78,10 +78,11 @@ end
 return {ARGV[1], stored}
 `)
 
-/** keys: lease; words: token, leaseMs */
-export const RENEW: Script = new Script(`
+/** keys: lease, order; words: token, leaseMs, keepMs */
+export const RENEW: Script = new Script(`${RANK_AT}
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return {ARGV[1], 0} end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
+keep(KEYS[2], tonumber(ARGV[3]))
 return {ARGV[1], 1}
 `)
 

@@ -1,4 +1,4 @@
-import { type Bench, compare, record, startAll } from '../bench.ts'
+import { type Bench, compare, ofKind, record, startAll } from '../bench.ts'
 import { fetchOnce } from '../load/fetch.ts'
 import { PATH, SAME } from '../load/requests.ts'
 import { burnPerMs } from '../page.ts'
@@ -14,7 +14,8 @@ export async function miss(bench: Bench): Promise<void> {
     ...FRAMEWORKS.flatMap((name) => [{ file: name }, { file: `${name}-cacheback` }, { file: `${name}-front` }]),
   ]
   const requests = { kind: 'unique', from: 0 } as const
-  await compare(bench, 'miss 1 KiB', wanted, { requests })
+  // Beside it what a miss costs other caches, and what it must cost any.
+  await compare(bench, 'miss 1 KiB', [...wanted, ...ofKind(bench, 'floor', 'peer')], { requests })
   await compare(bench, 'miss 64 KiB', wanted, { requests, page: { bytes: 64 * 1024 } })
   await compare(bench, 'miss 1 KiB, 1 ms of CPU', wanted, { requests, page: { burn: burnPerMs() } })
   await compare(bench, 'no-store 1 KiB', wanted, { requests: SAME, page: { noStore: true } })

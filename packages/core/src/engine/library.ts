@@ -147,6 +147,11 @@ export class Library {
     return this.#shelf.holds(response)
   }
 
+  /** What a look into memory had found and could not use, if it is still there after another one. */
+  still(held: StoredResponse | undefined): StoredResponse | undefined {
+    return held !== undefined && this.admits(held) ? held : undefined
+  }
+
   /** Whether no purge has taken this response. */
   admits(response: StoredResponse): boolean {
     return !response.isRemoved && this.#ledger.admits(response)

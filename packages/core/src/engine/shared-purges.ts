@@ -57,7 +57,7 @@ export class SharedPurges implements Purges {
   #confirmedAt = -Infinity
   #askedAt = -Infinity
   #asking: Promise<void> | undefined
-  #telling: Promise<void> | undefined
+  #isTelling = false
   #processes = 0
 
   constructor(store: GuardedStore, member: Membership, options: SharedPurgesOptions) {
@@ -130,7 +130,7 @@ export class SharedPurges implements Purges {
     const { nextOrder, now } = this.#options
     const told = Promise.withResolvers<PurgeReport>()
     this.#keep({ mark: { number: nextOrder(), soft, selector, unsafe, at: now() }, told })
-    void this.#tellSoon()
+    this.#tellSoon()
     return told.promise
   }
 
@@ -138,23 +138,22 @@ export class SharedPurges implements Purges {
     clearInterval(this.#beat)
   }
 
-  #tellSoon(): Promise<void> {
-    this.#telling ??= this.#tellAll().finally(() => {
-      this.#telling = undefined
-    })
-    return this.#telling
+  #tellSoon(): void {
+    if (!this.#isTelling) void this.#tellAll()
   }
 
   /** Tells what has not been told, in its order. Stops where the store is out of reach; its next answer tries again. */
   async #tellAll(): Promise<void> {
-    while (this.#untold.length > 0) {
+    this.#isTelling = true
+    let failure: PromiseRejectedResult | undefined
+    while (failure === undefined && this.#untold.length > 0) {
       const some = this.#untold.slice(0, TOLD_AT_ONCE)
       const results = await Promise.allSettled(some.map((untold) => this.#tell(untold)))
-      const failure = results.find((result) => result.status === 'rejected')
-      if (failure === undefined) continue
-      for (const { told } of this.#untold) told.reject(failure.reason)
-      return
+      failure = results.find((result) => result.status === 'rejected')
     }
+    // In the same turn as the last look: what comes after it begins anew, and is not left to a loop that has ended.
+    this.#isTelling = false
+    if (failure !== undefined) for (const { told } of this.#untold) told.reject(failure.reason)
   }
 
   async #tell(untold: Untold): Promise<void> {
@@ -202,7 +201,7 @@ export class SharedPurges implements Purges {
     this.#processes = state.processes
     if (state.latest !== this.#seen || state.restoredAt > this.#seen) await this.#read(state)
     this.#confirmedAt = Math.max(this.#confirmedAt, askedAt)
-    if (this.#untold.length > 0) void this.#tellSoon()
+    if (this.#untold.length > 0) this.#tellSoon()
   }
 
   async #read({ latest, restoredAt }: PurgeState): Promise<void> {

@@ -119,10 +119,18 @@ export class SharedShelf implements Shelf {
       return await this.#store.ask('put', 'set', () =>
         this.#member.put(address, isElsewhere || claim === undefined ? address : claim.address, put),
       )
+    } catch (error) {
+      // The lease would have ended with the write: nobody should have to wait until it runs out.
+      if (claim !== undefined && token !== '') this.#release(claim.address, token)
+      throw error
     } finally {
       this.#reads.delete(address.entry)
       this.#reads.delete(address.url)
     }
+  }
+
+  #release(address: Address, token: string): void {
+    this.#store.ask('release', 'set', () => this.#member.release(address, token)).catch(() => undefined)
   }
 
   remove(response: StoredResponse): Promise<void> {

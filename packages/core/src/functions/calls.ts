@@ -200,9 +200,13 @@ export class Calls {
   #isGood(found: StoredResponse, args: AnyArgs): boolean {
     const now = this.#services.settings.now()
     const decision = found.decide(NOBODY, now)
-    const isUsable =
-      decision === 'fresh' || (decision === 'stale' && !this.#isTooOld(now - found.parts.receivedAt, args))
-    const given = isUsable ? this.give(found) : undefined
+    if (decision === 'fresh') return this.canGive(found)
+    return decision === 'stale' && !this.#isTooOld(now - found.parts.receivedAt, args) && this.canGive(found)
+  }
+
+  /** Whether what is stored can be given to somebody: also by a process with a newer Node may it have been written. */
+  canGive(found: StoredResponse): boolean {
+    const given = this.give(found)
     // An error that is kept is looked at by whoever gets it.
     given?.catch(() => undefined)
     return given !== undefined

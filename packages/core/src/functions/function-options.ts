@@ -46,7 +46,7 @@ export interface FunctionOptions<
   staleIfError?: Lifetime<Args, Value> | undefined
   /** Whether a call for which nothing is stored waits for the function. `false`: it gets `empty` at once, and the value is made in the background. Default: true. */
   fetchOnMiss?: boolean | ((...args: Args) => boolean) | undefined
-  /** What a miss gets with `fetchOnMiss: false`. Default: undefined. */
+  /** What a miss gets with `fetchOnMiss: false`; of an object each one gets a clone. Default: undefined. */
   empty?: Empty | undefined
   /** Seconds after a value was made from which on a stale one is too old to be given: the call waits for a new one. Default: never. */
   fetchOnStaleAfter?: number | undefined

@@ -164,8 +164,8 @@ export class FunctionRoad {
     const { library } = this.#services
     const lookedAt = library.nextOrder()
     const read = await library.read(requestKeyOf(request.key), NO_REQUEST)
-    // Something may have come into memory while the store was asked.
-    const best = library.inMemory(request.full, NO_REQUEST) ?? read ?? held
+    // Something may have come into memory while the store was asked, or have been purged.
+    const best = library.inMemory(request.full, NO_REQUEST) ?? read ?? library.still(held)
     const used = best === undefined ? undefined : this.#use(request, best)
     return used ?? this.#miss(request, best, lookedAt)
   }

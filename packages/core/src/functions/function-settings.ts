@@ -77,7 +77,7 @@ export function readFunctionRules(options: AnyOptions, ownName: string): Functio
     errorMaxAge: lifetimeOf(options.errorMaxAge, undefined),
     fetchesOnMiss: (args) => (typeof fetchOnMiss === 'function' ? fetchOnMiss(...args) : fetchOnMiss),
     fetchesWhenStale: (ageMs) => fetchOnStaleAfter !== undefined && ageMs > fetchOnStaleAfter * 1000,
-    empty: () => options.empty,
+    empty: emptyOf(options.empty),
     refreshTimeoutMs: options.refreshTimeoutMs ?? DEFAULT_REFRESH_TIMEOUT_MS,
     key: key === undefined ? undefined : (self, args) => key.apply(self, [...args]),
     tags: tags === undefined ? undefined : (args) => tags(...args),
@@ -91,11 +91,24 @@ function lifetimeOf(
   fallback: number | undefined,
 ): (value: unknown, args: AnyArgs) => number | undefined {
   if (typeof option !== 'function') return () => option ?? fallback
-  return (value, args) => {
-    const given: unknown = option(value, ...args)
-    if (given !== undefined && !isSeconds(given)) throw new RangeError('no number of seconds')
-    return given
+  return (value, args) => secondsOf(option(value, ...args))
+}
+
+/** What a user's own code has given for a lifetime; undefined: not to be stored. Throws RangeError for anything but seconds. */
+export function secondsOf(given: unknown): number | undefined {
+  if (given === undefined || isSeconds(given)) return given
+  throw new RangeError('no number of seconds')
+}
+
+/** What each caller may change: no other one is given the same. */
+function emptyOf(empty: unknown): () => unknown {
+  if (typeof empty !== 'object' || empty === null) return () => empty
+  try {
+    structuredClone(empty)
+  } catch {
+    throw invalidOption('empty', 'something that can be cloned, for each caller gets one of his own', empty)
   }
+  return () => structuredClone(empty)
 }
 
 const isName = (name: string): boolean => /^[\p{L}_$][\p{L}\p{N}_$./#-]{0,99}$/u.test(name)

@@ -8,6 +8,7 @@ import {
   type FunctionRules,
   checkJobOptions,
   readFunctionRules,
+  secondsOf,
 } from './function-settings.ts'
 import { noteRoad } from './wrap.ts'
 
@@ -46,7 +47,7 @@ export abstract class Job<
     const own = (args: AnyArgs): Args => args as unknown as Args
     const overridden: FunctionRules = {
       ...rules,
-      maxAge: (value, args) => this.freshFor(value as Value, ...own(args)),
+      maxAge: (value, args) => secondsOf(this.freshFor(value as Value, ...own(args))),
       fetchesOnMiss: (args) => this.shouldFetchOnMiss(...own(args)),
       fetchesWhenStale: (ageMs, args) => this.shouldFetchWhenStale(ageMs / 1000, ...own(args)),
       empty: (args) => this.empty(...own(args)),

@@ -191,8 +191,9 @@ export class Refreshes {
     journal.note('refresh', described({ reason: refused }))
   }
 
+  /** What cannot be read, however fresh, is as good as not there. */
   #isFresh(response: StoredResponse): boolean {
-    return response.decide(NOBODY, this.#services.settings.now()) === 'fresh'
+    return response.decide(NOBODY, this.#services.settings.now()) === 'fresh' && this.#calls.canGive(response)
   }
 
   /** Whether nothing newer has come in its place, as far as this process knows. */

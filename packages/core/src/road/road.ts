@@ -303,8 +303,8 @@ export class Road {
       // It has taken too long.
     }
     if (visit.res.destroyed) return this.#foreground.leave(visit)
-    // Something may have come into memory while the store was asked.
-    const best = this.#inMemory(passage) ?? read ?? held
+    // Something may have come into memory while the store was asked, or have been purged.
+    const best = this.#inMemory(passage) ?? read ?? this.library.still(held)
     if (isForInside(passage, best)) return 'proceed'
     if (this.#isOfUnknownLayers(passage, best)) return this.#learnLayers(passage)
     if (best !== undefined && this.#use(passage, best)) return 'answered'
