@@ -13,6 +13,8 @@ import { countingApp, holdRenders, ownRedis, startSharedCache } from './shared-c
 const PURGES = '}purges'
 const STATE = '}state'
 
+const hears = (cache: Cacheback): boolean => cache.stats().sharing?.hears === true
+
 test('CLUSTER-30 of ten thousand and one purges at once every promise settles, and what they name is gone', async () => {
   const redis = await ownRedis()
   const counting = countingApp({ 'Cache-Tag': 'last' })
@@ -226,8 +228,7 @@ test('CLUSTER-39 caches in two databases of one server have nothing in common', 
     return cache
   }
   const [live, staging] = [open(0), open(1)]
-  const ready = (cache: Cacheback): boolean => cache.stats().sharing?.hears === true
-  await eventually('both hear their own beats', 3000, () => ready(live) && ready(staging))
+  await eventually('both hear their own beats', 3000, () => hears(live) && hears(staging))
   const fetch = vi.fn<() => Promise<string>>(async () => 'kept')
   const load = live.wrap(fetch, { name: 'load' })
   await load()

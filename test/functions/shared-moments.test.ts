@@ -8,6 +8,7 @@ import { makeGate } from '../support/gate.ts'
 import { makeStage, settle } from './stage.ts'
 
 const DOWN = new Error('down')
+const TICK = Promise.resolve()
 
 /** A shared store in this process, of which each part fails, or waits, when it is told to: for moments that no server can be brought to. */
 class FakeShared implements SharedStore {
@@ -131,7 +132,7 @@ test('FS-21 a purge of which a store that is away cannot be told is rejected, at
     )
   for (let ticks = 0; ticks < 40; ticks++) {
     const first = purge()
-    for (let i = 0; i < ticks; i++) await undefined
+    for (let i = 0; i < ticks; i++) await TICK
     const second = purge()
     expect(await first).toBe('rejected')
     expect(await second, `${ticks} ticks later`).toBe('rejected')
