@@ -34,7 +34,7 @@ export class Capture implements FillListener {
   constructor(services: Services, foreground: Foreground, miss: Miss, led: Led | undefined) {
     const { passage, isHitForMiss, validated, claim } = miss
     const { visit } = passage
-    const exchange = services.exchangeOf(passage)
+    const exchange = services.exchanges.of(passage)
     this.#services = services
     this.#foreground = foreground
     this.#miss = miss

@@ -283,7 +283,7 @@ export class DetachedFill {
 
   #takeVisit(answer: (outlet: Outlet) => void): void {
     const { passage } = this.#miss
-    const { wire } = this.#services.exchangeOf(passage)
+    const { wire } = this.#services.exchanges.of(passage)
     if (wire !== undefined) wire.tap = INERT
     takeOver(passage.visit, () => answer(outletOf(passage.visit.res)))
   }

@@ -105,7 +105,7 @@ export class Foreground {
   /** The same for a visitor who has been counted as a miss already: the render that was made for him is thrown away. */
   goOn(miss: Miss, detail: string): Outcome {
     const { passage } = miss
-    const exchange = this.#services.exchangeOf(passage)
+    const exchange = this.#services.exchanges.of(passage)
     const mayReplace = (status: number): boolean => this.mayReplace(miss, status)
     exchange.listen(passage.visit, {
       ...INERT,

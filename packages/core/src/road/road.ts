@@ -2,7 +2,6 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 
 import { BackOff } from '../engine/back-off.ts'
 import { Budget } from '../engine/budget.ts'
-import { withDeadline } from '../engine/deadline.ts'
 import type { Dispatch } from '../engine/dispatch.ts'
 import { Flights } from '../engine/flights.ts'
 import type { Jobs } from '../engine/jobs.ts'
@@ -10,37 +9,32 @@ import { Journal } from '../engine/journal.ts'
 import { Library } from '../engine/library.ts'
 import { Elsewhere } from '../engine/place.ts'
 import { RefreshQueue } from '../engine/refresh-queue.ts'
-import type { StoredResponse } from '../engine/stored-response.ts'
 import type { Workings } from '../engine/workings.ts'
 import { Background } from './background.ts'
+import { Bypass } from './bypass.ts'
+import { Exchanges } from './exchanges.ts'
 import { Foreground } from './foreground.ts'
 import { FUNCTION_JOB } from '../functions/function-job.ts'
 import { Functions } from '../functions/functions.ts'
-import { outletOf } from '../node/outlet.ts'
-import { Own, nothing } from '../node/own.ts'
+import { nothing } from '../node/own.ts'
 import { arrive, isOnItsWay } from '../node/renderer.ts'
-import { serve } from '../node/serve.ts'
 import { readContent } from '../node/content.ts'
-import { type Outcome, type Visit, hasClientCertificate, requestHead, takeOver } from '../node/visit.ts'
+import { type Outcome, type Visit, requestHead } from '../node/visit.ts'
 import { INERT, passing } from '../node/tap.ts'
 import type { RouteOptions } from '../options.ts'
 import type { Rules, Settings } from '../settings.ts'
-import { Exchange, type Passage, isForInside } from './passage.ts'
-import type { Handling } from '../policy/cache-status.ts'
+import type { Exchange, Passage } from './passage.ts'
 import { readCookies } from '../policy/cookies.ts'
-import { bypassReason } from '../policy/eligible.ts'
 import type { FieldLines, RequestHead } from '../policy/fields.ts'
-import { invalidatedGroups, invalidatedPaths, isUnsafe } from '../policy/invalidation.ts'
-import type { Head } from '../policy/storable.ts'
-import { isAhead } from '../policy/freshness.ts'
-import { meets, readDemands } from '../policy/demands.ts'
+import { isUnsafe } from '../policy/invalidation.ts'
+import { readDemands } from '../policy/demands.ts'
 import { keyOf } from '../policy/key.ts'
-import { isSameQuery } from '../policy/selector.ts'
 import { isSelectingTooLong } from '../policy/vary.ts'
 import { dispatchOf, jobsOf } from './job-services.ts'
+import { Lookup } from './lookup.ts'
 import { RESPONSE_JOB } from './response-job.ts'
 import { ResponseWork } from './response-work.ts'
-import { type Route, Routes, liesOver } from './routes.ts'
+import { type Route, Routes, hostOf, liesOver, pathOf } from './routes.ts'
 import { Labels } from './labels.ts'
 import type { Services } from './services.ts'
 import { Shortcut } from './shortcut.ts'
@@ -62,11 +56,12 @@ export class Road {
   readonly functions: Functions
   readonly jobs: Jobs
   readonly dispatch: Dispatch | undefined
-  readonly #exchanges = new Own<Exchange>()
+  readonly #exchanges = new Exchanges()
   readonly #budget: Budget
   readonly #labels: Labels
-  readonly #foreground: Foreground
   readonly #shortcut: Shortcut
+  readonly #bypass: Bypass
+  readonly #lookup: Lookup
   #isClosed = false
 
   constructor(settings: Settings, base: RouteOptions) {
@@ -90,7 +85,7 @@ export class Road {
       flights: new Flights(() => this.library.nextOrder()),
       budget: this.#budget,
       labels: this.#labels,
-      exchangeOf: (passage: Passage) => this.#exchangeOf(passage),
+      exchanges: this.#exchanges,
       again: (passage: Passage) => this.#again(passage),
     }
     const { journal, library, dispatch } = this
@@ -100,8 +95,9 @@ export class Road {
     const work = new ResponseWork(services, this.background)
     this.jobs.handle(RESPONSE_JOB, (payload, signal) => work.perform(payload, signal))
     this.jobs.handle(FUNCTION_JOB, (payload, signal) => this.functions.perform(payload, signal))
-    this.#foreground = new Foreground(services, this.background)
     this.#shortcut = new Shortcut(services, this.background)
+    this.#bypass = new Bypass(services)
+    this.#lookup = new Lookup(services, this.background, new Foreground(services, this.background))
   }
 
   /** Enters a layer of the cache. Never throws: whatever goes wrong in here, the app answers as if there were no cache. */
@@ -180,7 +176,7 @@ export class Road {
   /** A closed cache says so, and no more. */
   #pass(visit: Visit, layer: Route): Outcome {
     const { rules } = layer
-    return rules === false ? 'proceed' : this.#bypass(visit, requestHead(visit), layer, layer, rules, 'closed')
+    return rules === false ? 'proceed' : this.#bypass.take(visit, requestHead(visit), layer, layer, rules, 'closed')
   }
 
   /** An inner layer of the same cache takes the exchange over, unless the outer one has gone by its rules already. */
@@ -207,8 +203,7 @@ export class Road {
   #enterRender(ticket: Ticket, visit: Visit, layer: Route): Outcome {
     ticket.reached = true
     arrive(visit.req.socket)
-    const exchange = new Exchange(visit, layer, ticket.route)
-    this.#exchanges.set(visit.res, exchange)
+    const exchange = this.#exchanges.begin(visit, layer, ticket.route)
     if (!liesOver(ticket.route, layer)) {
       const request = requestHead(visit)
       this.routes.record(hostOf(request), pathOf(request), layer)
@@ -219,8 +214,7 @@ export class Road {
 
   /** A path is on record as opted out: whether it still is, the layers tell that the request enters until its head. */
   #checkRecord(visit: Visit, request: RequestHead, route: Route, entered: Route): void {
-    const exchange = new Exchange(visit, entered, route)
-    this.#exchanges.set(visit.res, exchange)
+    const exchange = this.#exchanges.begin(visit, entered, route)
     const forgetIfWrong = (): FieldLines => {
       if (exchange.entered !== route) this.routes.forget(hostOf(request), pathOf(request))
       return []
@@ -236,23 +230,23 @@ export class Road {
       return 'proceed'
     }
     const cookies = readCookies(rules.cookies, request.headers.cookie)
-    const reason = this.#refusal(visit, request, rules, cookies.bypass)
-    if (reason !== undefined) return this.#bypass(visit, request, route, entered, rules, reason)
+    const reason = this.#bypass.reason(visit, request, rules, cookies.bypass)
+    if (reason !== undefined) return this.#bypass.take(visit, request, route, entered, rules, reason)
     if (request.method === 'QUERY' && request.content === undefined) {
       return this.#travelWithContent(visit, request, route, entered, round)
     }
     const key = keyOf(request, rules, cookies)
     if (isSelectingTooLong(key.configured)) {
-      return this.#bypass(visit, request, route, entered, rules, 'selecting-length')
+      return this.#bypass.take(visit, request, route, entered, rules, 'selecting-length')
     }
     const authorized = request.headers.authorization !== undefined
     const demands = rules.requestCacheControl ? readDemands(request.headers) : undefined
-    if (demands?.noStore === true) return this.#bypass(visit, request, route, entered, rules, 'request-no-store')
+    if (demands?.noStore === true) return this.#bypass.take(visit, request, route, entered, rules, 'request-no-store')
     const passage: Passage = { visit, request, route, rules, entered, key, authorized, demands, round }
     const catchingUp = this.library.catchingUp
-    if (catchingUp === undefined) return this.#look(passage)
+    if (catchingUp === undefined) return this.#lookup.look(passage)
     const since = this.settings.monotonicNow()
-    return catchingUp.then(() => this.#look(passage, since))
+    return catchingUp.then(() => this.#lookup.look(passage, since))
   }
 
   /** The content of a QUERY is a part of its key: it is read first, and put back for the handler. */
@@ -266,152 +260,11 @@ export class Road {
     const content = await readContent(visit.req)
     const { rules } = route
     if (content === undefined) {
-      return rules === false ? 'proceed' : this.#bypass(visit, request, route, entered, rules, 'body')
+      return rules === false ? 'proceed' : this.#bypass.take(visit, request, route, entered, rules, 'body')
     }
     return this.#travel(visit, { ...request, content }, route, entered, round)
   }
-
-  /** Is it stored? */
-  #look(passage: Passage, since?: number): Outcome | Promise<Outcome> {
-    const held = this.#inMemory(passage)
-    if (isForInside(passage, held)) return 'proceed'
-    if (this.#isOfUnknownLayers(passage, held)) return this.#learnLayers(passage)
-    if (held !== undefined && this.#use(passage, held)) return 'answered'
-    if (!this.library.hasStore) return this.#foreground.render(passage, held, this.library.nextOrder())
-    return this.#lookInStore(passage, held, since)
-  }
-
-  #inMemory({ key, request, rules }: Passage): StoredResponse | undefined {
-    const equivalent = rules.noVarySearch ? this.library.equivalent(key) : key
-    const found = this.library.inMemory(equivalent.full, request)
-    if (equivalent === key) return found
-    return answersQuery(found, key.query) ? found : this.library.inMemory(key.full, request)
-  }
-
-  async #lookInStore(passage: Passage, held: StoredResponse | undefined, since?: number): Promise<Outcome> {
-    const { visit } = passage
-    const lookedAt = this.library.nextOrder()
-    const spentMs = since === undefined ? 0 : this.settings.monotonicNow() - since
-    // Several reads have one deadline; what comes after it goes into memory, perhaps.
-    const { get } = this.settings.storeTimeoutMs
-    // More than one call may take: the event loop was blocked, which is no fault of the store.
-    const leftMs = spentMs > 1.5 * get ? get : Math.max(1, get - spentMs)
-    let read: StoredResponse | undefined
-    try {
-      read = await withDeadline(this.#read(passage), leftMs, this.settings.monotonicNow)
-    } catch {
-      // It has taken too long.
-    }
-    if (visit.res.destroyed) return this.#foreground.leave(visit)
-    // Something may have come into memory while the store was asked, or have been purged.
-    const best = this.#inMemory(passage) ?? read ?? this.library.still(held)
-    if (isForInside(passage, best)) return 'proceed'
-    if (this.#isOfUnknownLayers(passage, best)) return this.#learnLayers(passage)
-    if (best !== undefined && this.#use(passage, best)) return 'answered'
-    return this.#foreground.render(passage, best, lookedAt)
-  }
-
-  #read({ key, request, rules }: Passage): Promise<StoredResponse | undefined> {
-    const equivalent = rules.noVarySearch ? this.library.equivalent(key) : key
-    const reading = this.library.read(equivalent, request, rules.precompress)
-    if (equivalent === key) return reading
-    return reading.then((found) =>
-      answersQuery(found, key.query) ? found : this.library.read(key, request, rules.precompress),
-    )
-  }
-
-  /** Serves a stored response if it is fresh, or stale and within its window; the latter is refreshed behind it. */
-  #use(passage: Passage, response: StoredResponse): boolean {
-    const { visit, request } = passage
-    const now = this.settings.now()
-    const decision = response.decide(passage, now)
-    const isWanted = passage.demands === undefined || meets(passage.demands, decision, response, now, passage.rules)
-    const isUsable = decision === 'fresh' || decision === 'stale'
-    // Only a client that takes anything stale (max-stale) gets what lies beyond its windows.
-    if (!isWanted || (!isUsable && passage.demands === undefined)) return false
-    if (passage.authorized && !response.parts.authorized) return false
-    // Cut off from the other processes for too long, nobody knows whether it has been purged.
-    if (!this.library.vouchesFor(response)) return false
-    takeOver(visit, () => {
-      const label = this.#labels.hit(passage, response, now, decision !== 'fresh')
-      serve(outletOf(visit.res), response, request, label, now)
-    })
-    this.journal.note(decision === 'fresh' ? 'hit' : 'stale', () => this.library.describe(response))
-    if (decision === 'stale' || isDueAhead(passage, response, now)) this.background.refreshSoon(passage, response)
-    return true
-  }
-
-  /** Why the cache keeps out of this request, if it does. */
-  #refusal(visit: Visit, request: RequestHead, rules: Rules, hasCookie: boolean): string | undefined {
-    if (visit.req.httpVersionMajor > 1) return 'http2'
-    const reason = bypassReason(request, rules)
-    if (reason !== undefined) return reason
-    if (hasClientCertificate(visit.req)) return 'client-certificate'
-    if (hasCookie) return 'cookie'
-    return rules.skip !== undefined && isSkipped(rules.skip, visit) ? 'skip' : undefined
-  }
-
-  #bypass(visit: Visit, request: RequestHead, route: Route, entered: Route, rules: Rules, reason: string): Outcome {
-    const exchange = this.#exchanges.get(visit.res) ?? new Exchange(visit, entered, route)
-    this.#exchanges.set(visit.res, exchange)
-    const handling: Handling = reason === 'method' ? { fwd: 'method' } : { fwd: 'bypass', detail: reason }
-    // An HTTP/2 response has other methods; there is nothing on it to listen to.
-    if (reason !== 'http2') {
-      const tap = passing((head) => {
-        if (rules.invalidateOnUnsafe && isUnsafe(request.method)) this.#invalidate(request, rules, head)
-        return this.#labels.forwarded(head, rules, handling)
-      })
-      exchange.listen(visit, tap)
-    }
-    this.journal.noteBypass(reason, () => ({ key: '', route: visit.route(), reason }))
-    return 'proceed'
-  }
-
-  /** A successful unsafe request has changed what is stored for its URI (RFC 9111 §4.4). */
-  #invalidate(request: RequestHead, rules: Rules, head: Head): void {
-    if (head.status < 200 || head.status > 399) return
-    const host = hostOf(request)
-    for (const target of invalidatedPaths(request, head.fields)) {
-      const known = this.routes.recorded(host, target.split('?', 1)[0]!)?.rules
-      const key = keyOf({ ...request, method: 'GET', target }, known === undefined || known === false ? rules : known)
-      this.library.invalidate(host, target, key)
-    }
-    for (const group of invalidatedGroups(head.fields)) this.library.invalidateGroup(host, group)
-  }
-
-  /** Whether it was captured by the rules of inner layers, and this process has not seen yet which those are. */
-  #isOfUnknownLayers({ visit, request, route, entered }: Passage, response: StoredResponse | undefined): boolean {
-    if (response?.parts.isInner !== true || route !== entered || this.#exchanges.has(visit.res)) return false
-    return this.#recorded(request) === undefined
-  }
-
-  /** Lets a request through to the inner layers, which may serve it then. */
-  #learnLayers(passage: Passage): Outcome {
-    const { visit, request, entered } = passage
-    const exchange = this.#exchangeOf(passage)
-    exchange.listen(
-      visit,
-      passing(() => {
-        // There are none any more.
-        if (!exchange.isInner) this.routes.record(hostOf(request), pathOf(request), entered)
-        return []
-      }),
-    )
-    return 'proceed'
-  }
-
-  #exchangeOf({ visit, entered, route }: Passage): Exchange {
-    const known = this.#exchanges.get(visit.res)
-    if (known !== undefined) return known
-    const exchange = new Exchange(visit, entered, route)
-    this.#exchanges.set(visit.res, exchange)
-    return exchange
-  }
 }
-
-/** Whether a fresh response has lived so long that its route wants a new one. A refresh carries no Authorization. */
-const isDueAhead = ({ rules, authorized }: Passage, response: StoredResponse, now: number): boolean =>
-  !authorized && isAhead(response.freshness, rules, now)
 
 /** Whether a request goes in as if nothing stood in front: its route wants that, or it carries credentials. */
 function isForApp(request: RequestHead, { rules }: Route): boolean {
@@ -426,24 +279,4 @@ function identifies({ headers }: RequestHead, { cookies }: Rules): boolean {
   return typeof cookies === 'object' && 'key' in cookies && readCookies(cookies, headers.cookie).keyed !== ''
 }
 
-/** What lies under an equivalent key has not said itself that the two queries are the same, perhaps. */
-const answersQuery = (found: StoredResponse | undefined, query: string): boolean =>
-  found !== undefined && isSameQuery(found.parts.place, query)
-
-/** A `skip` that throws has not said that the request may be shared. */
-function isSkipped(skip: NonNullable<Rules['skip']>, visit: Visit): boolean {
-  try {
-    return skip(visit.req)
-  } catch {
-    return true
-  }
-}
-
 const isRetrieval = ({ method }: RequestHead): boolean => method === 'GET' || method === 'HEAD'
-
-const hostOf = ({ headers }: RequestHead): string => headers.host ?? ''
-
-function pathOf({ target }: RequestHead): string {
-  const mark = target.indexOf('?')
-  return mark === -1 ? target : target.slice(0, mark)
-}

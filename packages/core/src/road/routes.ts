@@ -1,5 +1,6 @@
 import { recordsOf } from '../engine/records.ts'
 import { type RouteOptions } from '../options.ts'
+import type { RequestHead } from '../policy/fields.ts'
 import { type Rules, checkRouteOptions, resolveRules } from '../settings.ts'
 
 /**
@@ -76,3 +77,12 @@ export function liesOver(route: Route, entered: Route): boolean {
 
 /** No header and no path holds a line break, so no other pair has the same place. */
 const placeOf = (host: string, path: string): string => `${host}\n${path}`
+
+/** The host of a request as it was sent; '' where it names none. */
+export const hostOf = ({ headers }: RequestHead): string => headers.host ?? ''
+
+/** The path of a request as it was sent. */
+export function pathOf({ target }: RequestHead): string {
+  const mark = target.indexOf('?')
+  return mark === -1 ? target : target.slice(0, mark)
+}

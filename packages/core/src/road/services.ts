@@ -5,7 +5,8 @@ import type { Library } from '../engine/library.ts'
 import type { Labels } from './labels.ts'
 import type { Outcome } from '../node/visit.ts'
 import type { Settings } from '../settings.ts'
-import type { Exchange, Passage } from './passage.ts'
+import type { Exchanges } from './exchanges.ts'
+import type { Passage } from './passage.ts'
 import type { Routes } from './routes.ts'
 
 /** What the parts of the road share. */
@@ -17,7 +18,7 @@ export interface Services {
   readonly flights: Flights
   readonly budget: Budget
   readonly labels: Labels
-  exchangeOf(passage: Passage): Exchange
+  readonly exchanges: Exchanges
   /** Puts a request on the road once more. */
   again(passage: Passage): Outcome | Promise<Outcome>
 }
