@@ -240,7 +240,7 @@ test('CLUSTER-39 caches in two databases of one server have nothing in common', 
   expect(live.stats().memory.entries).toBe(1)
 })
 
-test('CLUSTER-29 what is asked for and never stored leaves nothing in Redis for more than five minutes', async () => {
+test('CLUSTER-29 what is asked for and never stored leaves nothing in Redis for more than a quarter of an hour', async () => {
   const redis = await ownRedis()
   const app = countingApp({ 'Cache-Control': 'no-store' })
   const { settle } = await startSharedCache(redis, { app: app.app })
@@ -249,6 +249,6 @@ test('CLUSTER-29 what is asked for and never stored leaves nothing in Redis for 
   expect(left).toHaveLength(20)
   for (const key of left) {
     const ms = Number(await redis.say('PTTL', key))
-    expect([ms > 0, ms <= 300_000]).toEqual([true, true])
+    expect([ms > 0, ms <= 900_000]).toEqual([true, true])
   }
 })

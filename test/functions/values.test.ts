@@ -19,14 +19,14 @@ describe.each(STORES)('values × %s', (store) => {
     return { ...stage, cache: await stage.open() }
   }
 
-  test('VAL-01 come back as they were: a Date is a Date', async () => {
+  test('FV-01 come back as they were: a Date is a Date', async () => {
     const { cache } = await start()
     const load = cache.wrap(async () => mixed(), { name: 'load' })
     for (let i = 0; i < 3; i += 1) expect(await settle(cache, load())).toStrictEqual(mixed())
     expect(cache.stats().events).toMatchObject({ miss: 1, hit: 2 })
   })
 
-  test.each([[undefined], [null], [false], [''], [0]])('VAL-02 that say nothing are values: %o', async (nothing) => {
+  test.each([[undefined], [null], [false], [''], [0]])('FV-02 that say nothing are values: %o', async (nothing) => {
     const { cache } = await start()
     const load = cache.wrap(async () => nothing as unknown, { name: 'load' })
     await settle(cache, load())
@@ -34,7 +34,7 @@ describe.each(STORES)('values × %s', (store) => {
     expect(cache.stats().events).toMatchObject({ miss: 1, hit: 1 })
   })
 
-  test('VAL-03 that are plain are frozen, for the first caller as for all others', async () => {
+  test('FV-03 that are plain are frozen, for the first caller as for all others', async () => {
     const { cache } = await start()
     const own = { list: [{ n: 1 }] }
     const load = cache.wrap(async () => own, { name: 'load' })
@@ -48,7 +48,7 @@ describe.each(STORES)('values × %s', (store) => {
     expect(await settle(cache, load())).toEqual({ list: [{ n: 1 }] })
   })
 
-  test('VAL-04 that are not plain are each caller’s own', async () => {
+  test('FV-04 that are not plain are each caller’s own', async () => {
     const { cache } = await start()
     const load = cache.wrap(async () => ({ map: new Map([['a', { n: 1 }]]), bytes: Buffer.alloc(9000, 'a') }), {
       name: 'load',
@@ -73,7 +73,7 @@ describe.each(STORES)('values × %s', (store) => {
     expect(value.bytes.equals(Buffer.alloc(9000, 'a'))).toBe(true)
   })
 
-  test('VAL-05 of a class are what structured cloning makes of them, from the first call on', async () => {
+  test('FV-05 of a class are what structured cloning makes of them, from the first call on', async () => {
     class Money {
       amount = 5
       format() {
@@ -89,7 +89,7 @@ describe.each(STORES)('values × %s', (store) => {
     }
   })
 
-  test('VAL-07 too deep for anybody to read are given, told and not stored', async () => {
+  test('FV-07 too deep for anybody to read are given, told and not stored', async () => {
     const { cache } = await start()
     const errors = listen(cache, 'store-error')
     const load = cache.wrap(
@@ -105,7 +105,7 @@ describe.each(STORES)('values × %s', (store) => {
     expect(new Set(errors.map(({ reason }) => reason))).toEqual(new Set(['not-cloneable']))
   })
 
-  test('VAL-06 over maxEntryBytes are given, told and not stored', async () => {
+  test('FV-06 over maxEntryBytes are given, told and not stored', async () => {
     const { open } = await start()
     const cache = await open({
       memory: store === 'redis' ? { maxBytes: 2_000_000, maxEntryBytes: 1000 } : { maxEntryBytes: 1000 },
@@ -121,7 +121,7 @@ describe.each(STORES)('values × %s', (store) => {
   })
 })
 
-test('VAL-10 that callers share count with what they take', async () => {
+test('FV-10 that callers share count with what they take', async () => {
   const { open } = makeStage('memory')
   const cache = await open({ memory: { maxBytes: 1_000_000 } })
   // Three bytes each in the store, and some sixty in memory.
@@ -134,7 +134,7 @@ test('VAL-10 that callers share count with what they take', async () => {
   expect(cache.stats().events.evict).toBeGreaterThan(5)
 })
 
-test('VAL-11 read from the store count with what they take, too', async () => {
+test('FV-11 read from the store count with what they take, too', async () => {
   const { open } = makeStage('memory')
   const store = new FakeStore()
   const first = await open({ store })
@@ -146,7 +146,7 @@ test('VAL-11 read from the store count with what they take, too', async () => {
   expect(second.stats().memory.bytes).toBeGreaterThan(5000 * 50)
 })
 
-test('VAL-12 that nobody can read are misses, and replaced', async () => {
+test('FV-12 that nobody can read are misses, and replaced', async () => {
   const { open } = makeStage('memory')
   const store = new FakeStore()
   const write = await open({ store })
@@ -169,7 +169,7 @@ test('VAL-12 that nobody can read are misses, and replaced', async () => {
   }
 })
 
-test('VAL-13 that nobody can read are made anew behind, where a miss does not wait', async () => {
+test('FV-13 that nobody can read are made anew behind, where a miss does not wait', async () => {
   const { open } = makeStage('memory')
   const store = new FakeStore()
   const write = await open({ store })

@@ -17,7 +17,7 @@ test.each([
 test('what is published tells databases apart: it reaches all of a server', () => {
   expect(keys.bus('n:v:')).toBe('p:n:v:bus')
   const other = new Keys('p:', 3)
-  expect([other.bus('n:v:'), other.ear('n:v:', 'me')]).toEqual(['p:3:n:v:bus', 'p:3:n:v:to:me'])
+  expect([other.bus('n:v:'), other.ear('n:v:', 'me')]).toEqual(['p:3~n:v:bus', 'p:3~n:v:to:me'])
   expect(other.entry('n:v:probe')).toBe('p:n:v:probe')
 })
 

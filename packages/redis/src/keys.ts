@@ -10,7 +10,8 @@ export class Keys {
   /** `database`: the number of that which the keys are in. */
   constructor(prefix: string, database = 0) {
     this.#prefix = prefix
-    this.#channels = database === 0 ? prefix : `${prefix}${database}:`
+    // No prefix holds a tilde: those of other caches are never the same.
+    this.#channels = database === 0 ? prefix : `${prefix}${database}~`
   }
 
   /** Of an entry: readable, then the tag. A variant's has a digest of its own behind. */

@@ -29,11 +29,12 @@ const MAX_UNSAFE = 1000
 /** Longer than anything is kept in a store. */
 const KEEP_PURGES_MS = 400 * 86_400_000
 /**
- * A counter lives as long as what is stored under it, and where nothing is, for longer than a render without a lease may
- * take: until then it must know of what was removed meanwhile. One that is gone begins anew above all that it has given out
- * (see CLAIM). Not longer: whoever asks for URLs that are never stored would fill a Redis with counters.
+ * A counter lives as long as what is stored under it. Where nothing is, it must outlive the renders under way, for it knows
+ * what has been removed since they began: one that takes longer than this could put that back. It does not live for ever,
+ * for whoever asks for URLs that are never stored would fill a Redis with counters. One that is gone begins anew above all
+ * that it has given out (see CLAIM).
  */
-const KEEP_ORDER_MS = 300_000
+const KEEP_ORDER_MS = 900_000
 const RANK_BYTES = 17
 const LIST_HEAD_BYTES = 33
 

@@ -9,7 +9,7 @@ const ENTRY_BYTES = 600
 
 /**
  * No cache that anybody could use, but what each has to do on a miss at the very least: look the URL up, hear the end of
- * the response, put its fields and a copy of its body into an LRU. Nothing is judged, and nothing is ever served.
+ * the response, put its fields and its body into an LRU. Nothing is judged, and nothing is ever served.
  */
 export default {
   title: 'Koa, looked up and kept unjudged',
@@ -29,9 +29,8 @@ function keepAtEnd(kept: LRUCache<string, object>, key: string, res: ServerRespo
   const end = res.end.bind(res) as (...args: unknown[]) => ServerResponse
   const heard = (...args: unknown[]): ServerResponse => {
     const ended = end(...args)
-    const body = Buffer.from(String(args[0])).toString('latin1')
-    const fields = Object.entries(res.getHeaders()).flat()
-    kept.set(key, { at: Date.now(), fields, body }, { size: ENTRY_BYTES + body.length })
+    const body = String(args[0])
+    kept.set(key, { at: Date.now(), fields: res.getHeaders(), body }, { size: ENTRY_BYTES + body.length })
     return ended
   }
   res.end = heard

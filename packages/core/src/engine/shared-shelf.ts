@@ -4,6 +4,7 @@ import { type RequestKey, storeKey, variantKey, variantStoreKey } from '../polic
 import { selectingOf } from '../policy/vary.ts'
 import { type FOREIGN, type decodeFrame, encodeIndex, encodeResponse, isVaryIndex } from '../stores/frame.ts'
 import type { Address, Membership } from '../stores/shared-store.ts'
+import { DeadlineError } from './deadline.ts'
 import type { GuardedStore, Decoded } from './guarded-store.ts'
 import { recordsOf } from './records.ts'
 import type { Found, Shelf } from './shelf.ts'
@@ -107,21 +108,22 @@ export class SharedShelf implements Shelf {
     // Where parameters turned out not to matter, it lies under another URL than was claimed.
     const isElsewhere = claim !== undefined && claim.address.url !== address.url
     if (isElsewhere) claim.end()
-    const token = claim?.handOver() ?? ''
-    const put = {
-      token: isElsewhere ? '' : token,
+    const entry = {
       rank,
       frame: encodeResponse(onClock(response.whole, offsetMs)),
       index: index === undefined ? undefined : encodeIndex(index),
       ttlMs: Math.ceil(ttlMsOf(parts)),
     }
+    // Not before it can be written: until then the claim ends by itself.
+    const token = claim?.handOver() ?? ''
+    const put = { ...entry, token: isElsewhere ? '' : token }
     try {
       return await this.#store.ask('put', 'set', () =>
         this.#member.put(address, isElsewhere || claim === undefined ? address : claim.address, put),
       )
     } catch (error) {
-      // The lease would have ended with the write: nobody should have to wait until it runs out.
-      if (claim !== undefined && token !== '') this.#release(claim.address, token)
+      // The lease would have ended with the write: nobody should have to wait until it runs out. One that may land yet ends it.
+      if (claim !== undefined && token !== '' && !(error instanceof DeadlineError)) this.#release(claim.address, token)
       throw error
     } finally {
       this.#reads.delete(address.entry)

@@ -234,7 +234,8 @@ export class FunctionRoad {
       call.giveUp()
       // Another one who has waited may have made it meanwhile.
       const made = this.#services.library.inMemory(request.full, NO_REQUEST)
-      if (made !== undefined && made !== held && !isError(made)) return { kind: 'value', response: made }
+      const isGood = made !== undefined && made !== held && !isError(made) && this.#calls.canGive(made)
+      if (isGood) return { kind: 'value', response: made }
     }
     return this.#calls.beginMiss(request, held).outcome!
   }

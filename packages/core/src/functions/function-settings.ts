@@ -1,5 +1,6 @@
 import { type Check, callback, check, group, isSeconds, positiveMilliseconds, seconds } from '../checks.ts'
 import { invalidOption } from '../errors.ts'
+import { decodeValue, encodeValue } from './codec.ts'
 import type { CallInfo, FunctionOptions, Lifetime } from './function-options.ts'
 
 export type AnyArgs = readonly unknown[]
@@ -94,21 +95,25 @@ function lifetimeOf(
   return (value, args) => secondsOf(option(value, ...args))
 }
 
-/** What a user's own code has given for a lifetime; undefined: not to be stored. Throws RangeError for anything but seconds. */
+/** What a user's own code has given for a lifetime. Throws RangeError for what is given and is no number of seconds. */
 export function secondsOf(given: unknown): number | undefined {
   if (given === undefined || isSeconds(given)) return given
   throw new RangeError('no number of seconds')
 }
 
-/** What each caller may change: no other one is given the same. */
+/** As with values that are stored, no caller can change what the others get. */
 function emptyOf(empty: unknown): () => unknown {
   if (typeof empty !== 'object' || empty === null) return () => empty
+  const bytes = encoded(empty)
+  return () => decodeValue(bytes)
+}
+
+function encoded(empty: object): Buffer {
   try {
-    structuredClone(empty)
+    return encodeValue(empty)
   } catch {
     throw invalidOption('empty', 'something that can be cloned, for each caller gets one of his own', empty)
   }
-  return () => structuredClone(empty)
 }
 
 const isName = (name: string): boolean => /^[\p{L}_$][\p{L}\p{N}_$./#-]{0,99}$/u.test(name)
