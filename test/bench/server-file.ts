@@ -5,9 +5,10 @@ import type { Page } from './page.ts'
 /**
  * bare: node:http and nothing else, the measure of all. uncached: a framework's trivial handler. cacheback, front: this
  * cache, as middleware and before the framework. peer: other caches of npm. proxy: caches that are programs of their own.
- * floor: the least that any cache has to do on a miss; takes part there alone. redis: in the Redis scenario only.
+ * hit-floor, miss-floor: the least that any cache has to do there; they take part in those scenarios alone. redis: in the
+ * Redis scenario only.
  */
-export type Kind = 'bare' | 'uncached' | 'cacheback' | 'front' | 'peer' | 'proxy' | 'floor' | 'redis'
+export type Kind = 'bare' | 'uncached' | 'cacheback' | 'front' | 'peer' | 'proxy' | 'hit-floor' | 'miss-floor' | 'redis'
 
 /** What a file of servers/ exports as default. A new file there takes part in all scenarios of its kind. */
 export interface ServerFile {

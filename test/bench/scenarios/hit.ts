@@ -5,7 +5,7 @@ export async function hit(bench: Bench): Promise<void> {
   const wanted = [
     { file: 'node-http' },
     { id: 'node-http:again', file: 'node-http' },
-    ...ofKind(bench, 'uncached', 'front', 'cacheback', 'peer', 'proxy'),
+    ...ofKind(bench, 'uncached', 'hit-floor', 'front', 'cacheback', 'peer', 'proxy'),
   ]
   for (const kib of [1, 64]) await compare(bench, `hit ${kib} KiB`, wanted, { page: { bytes: kib * 1024 }, hits: true })
 }

@@ -15,7 +15,7 @@ export async function miss(bench: Bench): Promise<void> {
   ]
   const requests = { kind: 'unique', from: 0 } as const
   // Beside it what a miss costs other caches, and what it must cost any.
-  await compare(bench, 'miss 1 KiB', [...wanted, ...ofKind(bench, 'floor', 'peer')], { requests })
+  await compare(bench, 'miss 1 KiB', [...wanted, ...ofKind(bench, 'miss-floor', 'peer')], { requests })
   await compare(bench, 'miss 64 KiB', wanted, { requests, page: { bytes: 64 * 1024 } })
   await compare(bench, 'miss 1 KiB, 1 ms of CPU', wanted, { requests, page: { burn: burnPerMs() } })
   await compare(bench, 'no-store 1 KiB', wanted, { requests: SAME, page: { noStore: true } })

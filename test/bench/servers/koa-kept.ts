@@ -13,7 +13,7 @@ const ENTRY_BYTES = 600
  */
 export default {
   title: 'Koa, looked up and kept unjudged',
-  kind: 'floor',
+  kind: 'miss-floor',
   start(page) {
     const kept = new LRUCache<string, object>({ maxSize: page.maxBytes ?? 64 * 1024 * 1024 })
     const app = koaApp(page, async ({ req, res }, next) => {
