@@ -1,4 +1,4 @@
-import type { StoredParts } from '../../packages/core/src/engine/stored-response.ts'
+import type { StoredParts } from '../../packages/core/src/engine/stored-parts.ts'
 import type { RequestHead } from '../../packages/core/src/policy/fields.ts'
 import type { Place } from '../../packages/core/src/policy/selector.ts'
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 
 import { PARTS, PLACE } from '../../../../test/support/unit.ts'
 import { KeptHead } from './kept-head.ts'
-import type { StoredHead } from './stored-response.ts'
+import type { StoredHead } from './stored-parts.ts'
 
 const { fields: _fields, body: _body, ...HEAD } = PARTS
 

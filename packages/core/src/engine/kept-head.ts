@@ -2,7 +2,7 @@ import type { QueryRule } from '../options.ts'
 import type { Freshness } from '../policy/freshness.ts'
 import type { Place } from '../policy/selector.ts'
 import type { Selecting } from '../policy/vary.ts'
-import type { StoredHead } from './stored-response.ts'
+import type { StoredHead } from './stored-parts.ts'
 
 /**
  * A stored head as memory keeps it. Most of it is the same for all responses of a route: they share one copy, and each

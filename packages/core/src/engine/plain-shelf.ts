@@ -4,7 +4,8 @@ import { selectingOf } from '../policy/vary.ts'
 import { type FOREIGN, type decodeFrame, encodeIndex, encodeResponse, isVaryIndex } from '../stores/frame.ts'
 import type { GuardedStore } from './guarded-store.ts'
 import type { Found, Shelf } from './shelf.ts'
-import { type StoredResponse, ttlMsOf } from './stored-response.ts'
+import { ttlMsOf } from './stored-parts.ts'
+import type { StoredResponse } from './stored-response.ts'
 import type { VaryLists } from './vary-lists.ts'
 
 type Frame = Exclude<ReturnType<typeof decodeFrame>, typeof FOREIGN>

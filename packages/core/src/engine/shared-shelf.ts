@@ -8,7 +8,8 @@ import { DeadlineError } from './deadline.ts'
 import type { GuardedStore, Decoded } from './guarded-store.ts'
 import { recordsOf } from './records.ts'
 import type { Found, Shelf } from './shelf.ts'
-import { type StoredParts, type StoredResponse, ttlMsOf } from './stored-response.ts'
+import { type StoredParts, ttlMsOf } from './stored-parts.ts'
+import type { StoredResponse } from './stored-response.ts'
 import type { VaryLists } from './vary-lists.ts'
 
 type Frame = Exclude<ReturnType<typeof decodeFrame>, typeof FOREIGN | undefined>

@@ -1,6 +1,7 @@
 import type { RequestHead } from '../policy/fields.ts'
 import type { RequestKey } from '../policy/key.ts'
-import type { StoredParts, StoredResponse } from './stored-response.ts'
+import type { StoredParts } from './stored-parts.ts'
+import type { StoredResponse } from './stored-response.ts'
 
 /** What a store has for a request. */
 export interface Found {

@@ -5,7 +5,8 @@ import type { Decision } from '../policy/decide.ts'
 import type { FieldLines } from '../policy/fields.ts'
 import { keyOf } from '../policy/key.ts'
 import { resolveRules } from '../settings.ts'
-import { StoredResponse, hasNoContent, storedFields, storedResponse } from './stored-response.ts'
+import { storedFields, storedResponse } from './rendered-response.ts'
+import { StoredResponse, hasNoContent } from './stored-response.ts'
 
 const NOW = Date.UTC(2031, 2, 5, 6, 7, 8)
 const DATE = ['Date', 'Wed, 05 Mar 2031 06:07:08 GMT']

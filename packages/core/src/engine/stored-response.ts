@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto'
 
-import type { Rules } from '../settings.ts'
 import {
   type Coding,
   acceptedCodings,
@@ -10,89 +9,19 @@ import {
   variesByCoding,
 } from '../policy/content-coding.ts'
 import { type Decision, decide } from '../policy/decide.ts'
-import {
-  type FieldLines,
-  type RequestHead,
-  type SelectingHead,
-  unstoredFields,
-  valueOf,
-  withoutField,
-} from '../policy/fields.ts'
+import { type FieldLines, type SelectingHead, valueOf, withoutField } from '../policy/fields.ts'
 import { type Freshness, shortened } from '../policy/freshness.ts'
-import { type RequestKey, storeKey, variantKey, withQuery } from '../policy/key.ts'
-import { canonicalQuery, readSearchRule } from '../policy/no-vary-search.ts'
-import { hostsOf } from '../policy/origin.ts'
-import type { Place } from '../policy/selector.ts'
-import { type Head, type Storable, hasValidator } from '../policy/storable.ts'
-import { tagsOf } from '../policy/tags.ts'
-import { type Selecting, isSelectedBy, selectingOf } from '../policy/vary.ts'
+import { storeKey, variantKey } from '../policy/key.ts'
+import { isSelectedBy } from '../policy/vary.ts'
 import type { Claim } from './claim.ts'
 import { KeptHead } from './kept-head.ts'
 import { Representation, compact } from './representation.ts'
-
-/** What is written to a store and read from it: all that another process needs. */
-export interface StoredParts {
-  /** The full key of the request. */
-  readonly key: string
-  readonly selecting: Selecting
-  readonly status: number
-  readonly reason: string | undefined
-  readonly fields: FieldLines
-  readonly body: Buffer
-  readonly place: Place
-  readonly freshness: Freshness
-  readonly receivedAt: number
-  readonly authorized: boolean
-  /** Until when it is worth keeping, if only to be validated. */
-  readonly keepUntil: number
-  /** Whether its lifetime is a guess. */
-  readonly isHeuristic: boolean
-  /** Whether it was captured in front of the whole app: nothing of it was left to layers outside the cache. */
-  readonly isWhole: boolean
-  /** Whether it was captured by the rules of an inner layer of the cache, which are not known where it is found first. */
-  readonly isInner: boolean
-  /** Whether its ETag is ours: the app does not know it and cannot be asked about it. */
-  readonly hasOwnEtag: boolean
-  /** The number of the newest purge that was known when its render began. */
-  readonly epoch: number
-}
-
-/** What a render knows before its response is there. */
-export interface RenderContext {
-  readonly key: RequestKey
-  readonly rules: Rules
-  /** The request as the handler saw it. */
-  readonly request: RequestHead
-  readonly requestedAt: number
-  readonly epoch: number
-  /** The stored response whose validators the request carries, if it does. */
-  readonly validated?: StoredResponse | undefined
-  /** Something good is stored already: a failure does not replace it, whatever it says of its freshness. */
-  readonly isRefresh?: boolean | undefined
-  /** The selecting headers that a render of our own has carried, whether its response names them or not. */
-  readonly carried?: readonly string[] | undefined
-  /** The how-manieth render of this process: an older one never replaces a newer. */
-  readonly order: number
-  /** The place of the render in the order of all processes, where they share a store. */
-  readonly claim?: Claim | undefined
-}
-
-/** All of it but the fields and the body, of which memory has a form of its own. */
-export type StoredHead = Omit<StoredParts, 'body' | 'fields'>
+import type { StoredParts } from './stored-parts.ts'
 
 const WRITTEN = Promise.resolve()
 
 /** Ways to accept that are remembered for a response. */
 const MAX_CHOICES = 20
-
-/** Expiry in a store is garbage collection, not freshness: clocks differ. */
-const EXPIRY_MARGIN_MS = 10_000
-const MAX_TTL_MS = 365 * 86_400_000
-
-/** For how many milliseconds a store is to keep a response. */
-export function ttlMsOf({ keepUntil, receivedAt }: StoredHead): number {
-  return Math.min(keepUntil - receivedAt + EXPIRY_MARGIN_MS, MAX_TTL_MS)
-}
 
 /** Bytes that an entry costs beside its body, head and key. */
 const ENTRY_OVERHEAD_BYTES = 900
@@ -270,116 +199,8 @@ export class StoredResponse {
   }
 }
 
-/** Makes a stored response of what has been captured. `standing` are the fields of this one visitor. */
-export function storedResponse(
-  context: RenderContext,
-  head: Head,
-  storable: Storable,
-  body: Buffer,
-  details: {
-    readonly standing: FieldLines
-    readonly receivedAt: number
-    readonly route: string | undefined
-    readonly isWhole: boolean
-    readonly isInner: boolean
-    readonly tags: readonly string[]
-  },
-): StoredResponse {
-  const { key, rules } = context
-  const fields = storedFields(head, rules, details.standing, details.receivedAt)
-  const rule = rules.noVarySearch ? readSearchRule(head.fields) : undefined
-  const hasOwnEtag = rules.etag && head.status === 200 && !hasValidator(fields)
-  const response = new StoredResponse(
-    {
-      // A response that says which parameters do not matter is stored once for all that differ in them alone.
-      key: rule === undefined ? key.full : withQuery(key, canonicalQuery(rule, key.query)).full,
-      selecting: selectingOf(selectingNames(storable, context), context.request),
-      status: head.status,
-      reason: head.reason,
-      // An array that has grown has room for as many again.
-      fields: fields.slice(),
-      body,
-      place: {
-        host: key.host,
-        hosts: hostsOf(key.host, key.origin),
-        path: key.path,
-        query: key.query,
-        queryRule: rules.query,
-        search: rule === undefined ? undefined : valueOf(head.fields, 'no-vary-search'),
-        route: details.route,
-        tags: tagsFrom(head.fields, details.tags),
-      },
-      freshness: shortened(storable.freshness, jitterMs(storable.freshness, details.receivedAt, rules.jitter)),
-      receivedAt: details.receivedAt,
-      authorized: storable.authorized,
-      keepUntil: storable.keepUntil,
-      isHeuristic: storable.isHeuristic,
-      hasOwnEtag,
-      isWhole: details.isWhole,
-      isInner: details.isInner,
-      epoch: context.epoch,
-    },
-    context.order,
-    rules.precompress,
-  )
-  response.claim = context.claim
-  if (context.claim !== undefined) response.rank = context.claim.rank
-  return response
-}
-
-function tagsFrom(fields: FieldLines, more: readonly string[]): readonly string[] {
-  const tags = new Set([...tagsOf(fields), ...more])
-  return tags.size === 0 ? NONE : [...tags]
-}
-
-const NONE: readonly string[] = []
-
-/** With `sealed` a response is for those alone who send what its render has seen. */
-export function selectingNames({ vary }: Storable, { rules, carried = [] }: RenderContext): readonly string[] {
-  if (!rules.sealed) return vary
-  const unnamed = carried.filter((name) => !vary.includes(name) && !rules.vary.includes(name) && name !== 'host')
-  return unnamed.length === 0 ? vary : [...vary, ...unnamed].toSorted()
-}
-
 export function hasNoContent(status: number): boolean {
   return status === 204 || status === 304
-}
-
-/** What of a head is kept: neither what belongs to one exchange, nor what stood there before for one visitor. */
-export function storedFields(head: Head, rules: Rules, standing: FieldLines, receivedAt: number): string[] {
-  const isUnstored = unstoredFields(head.fields, rules.omit)
-  const own: string[] = []
-  for (let i = 0; i < head.fields.length; i += 2) {
-    const name = head.fields[i]!.toLowerCase()
-    if (!isUnstored(name) && !isUnchanged(name, head.fields, standing)) own.push(head.fields[i]!, head.fields[i + 1]!)
-  }
-  // Node would write a new Date on every hit (RFC 9110 §6.6.1: the date of origination).
-  if (valueOf(own, 'date') === undefined) own.push('Date', httpDate(receivedAt))
-  return own
-}
-
-/** Those that are made in the same second share one string. */
-function httpDate(at: number): string {
-  const second = Math.floor(at / 1000)
-  if (second !== lastSecond) {
-    lastSecond = second
-    lastDate = new Date(at).toUTCString()
-  }
-  return lastDate
-}
-
-let lastSecond = Number.NaN
-let lastDate = ''
-
-/** A random part of a share of what is left of the lifetime: what was stored together does not expire together. */
-function jitterMs({ freshUntil }: Freshness, receivedAt: number, share: number): number {
-  return share === 0 ? 0 : Math.max(0, freshUntil - receivedAt) * share * Math.random()
-}
-
-/** Whether a field stood there before the cache was entered, and stands there still: it is this visitor's. */
-function isUnchanged(name: string, fields: FieldLines, standing: FieldLines): boolean {
-  const before = standing.length === 0 ? undefined : valueOf(standing, name)
-  return before !== undefined && before === valueOf(fields, name)
 }
 
 /** RFC 9110 §8.8.3: the same bytes have the same tag, other bytes another. */

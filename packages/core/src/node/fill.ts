@@ -1,6 +1,7 @@
 import type { Budget } from '../engine/budget.ts'
 import type { Library } from '../engine/library.ts'
-import { type RenderContext, type StoredResponse, selectingNames, storedResponse } from '../engine/stored-response.ts'
+import { type RenderContext, selectingNames, storedResponse } from '../engine/rendered-response.ts'
+import type { StoredResponse } from '../engine/stored-response.ts'
 import { type FieldLines, type SelectingHead, valueOf } from '../policy/fields.ts'
 import { birthOf } from '../policy/freshness.ts'
 import { freshenedFields, isAboutAnother } from '../policy/freshen.ts'

@@ -1,6 +1,7 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 
-import { type StoredResponse, hasNoContent, storedFields } from '../engine/stored-response.ts'
+import { storedFields } from '../engine/rendered-response.ts'
+import { type StoredResponse, hasNoContent } from '../engine/stored-response.ts'
 import { type FillListener, type FillResult } from '../node/fill-listener.ts'
 import { withoutContentFields } from '../node/head.ts'
 import { type Outlet, outletOf } from '../node/outlet.ts'

@@ -2,7 +2,8 @@ import { crc32 } from 'node:zlib'
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type StoredParts, StoredResponse } from '../engine/stored-response.ts'
+import type { StoredParts } from '../engine/stored-parts.ts'
+import { StoredResponse } from '../engine/stored-response.ts'
 import { FOREIGN, decodeFrame, decodePurges, encodeIndex, encodePurges, encodeResponse, isVaryIndex } from './frame.ts'
 
 const PARTS: StoredParts = {

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 
 import { MAX_TEXT_BYTES } from '../engine/representation.ts'
-import type { StoredParts } from '../engine/stored-response.ts'
+import type { StoredParts } from '../engine/stored-parts.ts'
 import type { QueryRule } from '../options.ts'
 import { HOP_BY_HOP } from '../policy/fields.ts'
 import { WIRE_VERSION } from '../policy/key.ts'
