@@ -204,7 +204,7 @@ export class Calls {
     return decision === 'stale' && !this.#isTooOld(now - found.parts.receivedAt, args) && this.canGive(found)
   }
 
-  /** Whether what is stored can be given to somebody: also by a process with a newer Node may it have been written. */
+  /** Whether what is stored can be given at all: a process with a newer Node may have written what this one cannot read. */
   canGive(found: StoredResponse): boolean {
     const given = this.give(found)
     // An error that is kept is looked at by whoever gets it.
