@@ -6,7 +6,7 @@ import { canonicalQuery, readSearchRule } from '../policy/no-vary-search.ts'
 import { hostsOf } from '../policy/origin.ts'
 import { type Head, type Storable, hasValidator } from '../policy/storable.ts'
 import { tagsOf } from '../policy/tags.ts'
-import { selectingOf } from '../policy/vary.ts'
+import type { Selecting } from '../policy/vary.ts'
 import type { Claim } from './claim.ts'
 import { StoredResponse } from './stored-response.ts'
 
@@ -42,6 +42,7 @@ export function storedResponse(
     readonly route: string | undefined
     readonly isWhole: boolean
     readonly isInner: boolean
+    readonly selecting: Selecting
     readonly tags: readonly string[]
   },
 ): StoredResponse {
@@ -53,7 +54,7 @@ export function storedResponse(
     {
       // A response that says which parameters do not matter is stored once for all that differ in them alone.
       key: rule === undefined ? key.full : withQuery(key, canonicalQuery(rule, key.query)).full,
-      selecting: selectingOf(selectingNames(storable, context), context.request),
+      selecting: details.selecting,
       status: head.status,
       reason: head.reason,
       // An array that has grown has room for as many again.
@@ -88,11 +89,9 @@ export function storedResponse(
 }
 
 function tagsFrom(fields: FieldLines, more: readonly string[]): readonly string[] {
-  const tags = new Set([...tagsOf(fields), ...more])
-  return tags.size === 0 ? NONE : [...tags]
+  const own = tagsOf(fields)
+  return own.length + more.length === 0 ? own : [...new Set([...own, ...more])]
 }
-
-const NONE: readonly string[] = []
 
 /** With `sealed` a response is for those alone who send what its render has seen. */
 export function selectingNames({ vary }: Storable, { rules, carried = [] }: RenderContext): readonly string[] {

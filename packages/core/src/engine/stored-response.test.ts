@@ -4,6 +4,7 @@ import { DEFAULT_OMIT, type RouteOptions } from '../options.ts'
 import type { Decision } from '../policy/decide.ts'
 import type { FieldLines } from '../policy/fields.ts'
 import { keyOf } from '../policy/key.ts'
+import { selectingOf } from '../policy/vary.ts'
 import { resolveRules } from '../settings.ts'
 import { storedFields, storedResponse } from './rendered-response.ts'
 import { StoredResponse, hasNoContent } from './stored-response.ts'
@@ -40,7 +41,15 @@ function make({
     { status, reason: undefined, fields },
     { freshness, vary, authorized: false, isHeuristic: false, keepUntil: NOW + 4000 },
     Buffer.from(body),
-    { standing, receivedAt: NOW, route: '/:x', isWhole: false, isInner: false, tags },
+    {
+      standing,
+      receivedAt: NOW,
+      route: '/:x',
+      isWhole: false,
+      isInner: false,
+      selecting: selectingOf(vary, asked),
+      tags,
+    },
   )
 }
 

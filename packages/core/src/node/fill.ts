@@ -5,9 +5,9 @@ import type { StoredResponse } from '../engine/stored-response.ts'
 import { type FieldLines, type SelectingHead, valueOf } from '../policy/fields.ts'
 import { birthOf } from '../policy/freshness.ts'
 import { freshenedFields, isAboutAnother } from '../policy/freshen.ts'
-import { type Head, type Storable, forbiddenOutside, isFailure, judge, rulingFields } from '../policy/storable.ts'
+import { type Head, type Storable, forbiddenOutside, isFailure, judge, rulingLines } from '../policy/storable.ts'
 import { readSearchRule } from '../policy/no-vary-search.ts'
-import { isSelectedBy, isSelectingTooLong, selectingOf } from '../policy/vary.ts'
+import { type Selecting, isSelectedBy, isSelectingTooLong, selectingOf } from '../policy/vary.ts'
 import type { ResponseHead } from '../options.ts'
 import { Body } from './body.ts'
 import type { FillListener, FillResult } from './fill-listener.ts'
@@ -48,6 +48,7 @@ export class Fill implements Tap {
   #body: Body | undefined
   #receivedAt = 0
   #tags: readonly string[] = []
+  #selecting: Selecting = []
   /** What a 304 has just brought up to date. */
   #freshened: StoredResponse | undefined
   #isDelayed = false
@@ -99,7 +100,7 @@ export class Fill implements Tap {
 
   #forbidden(written: WrittenFields, status: number): string | undefined {
     const { rules } = this.#context
-    return forbiddenOutside(written(rulingFields(rules)), status, rules)
+    return forbiddenOutside(written(rulingLines(rules)), status, rules)
   }
 
   onHeadDelayed(): void {
@@ -188,6 +189,7 @@ export class Fill implements Tap {
     if ('reason' in verdict) return verdict
     const { request, seen } = this.#context
     const selecting = selectingOf(selectingNames(verdict, this.#context), request)
+    this.#selecting = selecting
     if (isSelectingTooLong(selecting)) return { reason: 'selecting-length' }
     if (seen !== undefined && !isSelectedBy(selecting, seen)) return { reason: 'key-changed' }
     if (Number(valueOf(head.fields, 'content-length') ?? 0) > this.#services.maxEntryBytes) {
@@ -219,6 +221,7 @@ export class Fill implements Tap {
       route: this.#services.route(),
       isWhole: this.#services.isWhole(),
       isInner: this.#services.isInner(),
+      selecting: this.#selecting,
       tags: this.#tags,
     })
   }

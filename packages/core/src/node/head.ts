@@ -11,9 +11,22 @@ export function standingFields(res: ServerResponse): string[] {
   const fields: string[] = []
   // Spelled as they were set: Node has that method on every outgoing message, its types on requests alone.
   const outgoing = res as unknown as { getRawHeaderNames: () => string[] }
-  for (const name of outgoing.getRawHeaderNames()) push(fields, name, res.getHeader(name))
+  for (const name of outgoing.getRawHeaderNames()) push(fields, name, res.getHeader(lowerCased(name)))
   return fields
 }
+
+/** Node asks by the small letters of a name, which are made here once for each spelling: most apps have a few dozen. */
+function lowerCased(name: string): string {
+  let lower = lowered.get(name)
+  if (lower === undefined) {
+    lower = name.toLowerCase()
+    if (lowered.size < MAX_LOWERED) lowered.set(name, lower)
+  }
+  return lower
+}
+
+const lowered = new Map<string, string>()
+const MAX_LOWERED = 500
 
 /** The head that writeHead would send: what has been set, and what these arguments replace and add. */
 export function readHead(res: ServerResponse, args: HeadArguments): Head {

@@ -11,8 +11,8 @@ export type HeadPlan =
   /** Something else goes out in its place; the rest of the response falls on deaf ears. */
   | { readonly kind: 'stand-in'; readonly serve: (outlet: Outlet) => void }
 
-/** The fields of a written head that have one of these names (in lower-case); more, where nothing else is known. */
-export type WrittenFields = (names: ReadonlySet<string>) => FieldLines
+/** The fields of a written head whose lines have this form (name, value); more, where nothing else is known. */
+export type WrittenFields = (lines: RegExp) => FieldLines
 
 /** Who listens to a response on its way to the wire. */
 export interface Tap {

@@ -86,7 +86,7 @@ export class Wire {
     } catch {
       res.destroy()
     }
-    this.#safely(() => this.tap.onReplaced((names) => writtenFields(res, [], names)))
+    this.#safely(() => this.tap.onReplaced((lines) => writtenFields(res, [], lines)))
     this.#deafen()
     return true
   }
@@ -106,7 +106,7 @@ export class Wire {
       const fields = plan.kind === 'stand-in' ? [] : plan.fields
       for (let i = 0; i < fields.length; i += 2) passed = withField(res, passed, fields[i]!, fields[i + 1]!)
       const result = this.#call('writeHead', passed)
-      if (this.tap.isCapturing) this.#safely(() => this.tap.onHeadWritten((names) => writtenFields(res, passed, names)))
+      if (this.tap.isCapturing) this.#safely(() => this.tap.onHeadWritten((lines) => writtenFields(res, passed, lines)))
       return result
     } catch (error) {
       this.#headed = false
@@ -183,7 +183,7 @@ export class Wire {
     const result = this.#call('writeHead', [304, 'Not Modified'])
     this.#mode = 'headless'
     res.flushHeaders()
-    if (this.tap.isCapturing) this.#safely(() => this.tap.onHeadWritten((names) => writtenFields(res, [304], names)))
+    if (this.tap.isCapturing) this.#safely(() => this.tap.onHeadWritten((lines) => writtenFields(res, [304], lines)))
     return result
   }
 
@@ -231,30 +231,17 @@ export class Wire {
 }
 
 /**
- * The fields of these names as they went out. The serialised head tells the whole truth, also of a layer outside that
- * hands Node fields of its own; without it (it is no documented property) what is set and what we passed must do.
+ * The lines of a head as they went out, of which these name and value. The serialised head tells the whole truth, also of a
+ * layer outside that hands Node fields of its own; without it (it is no documented property) what is set and what we passed
+ * must do.
  */
-function writtenFields(res: ServerResponse, args: readonly unknown[], names: ReadonlySet<string>): FieldLines {
+function writtenFields(res: ServerResponse, args: readonly unknown[], lines: RegExp): FieldLines {
   const text = (res as { _header?: unknown })._header
   if (typeof text !== 'string') return args.length > 1 ? readHead(res, args).fields : standingFields(res)
   const fields: string[] = []
-  let start = endOfLine(text, 0)
-  while (start < text.length) {
-    const end = endOfLine(text, start)
-    const colon = text.indexOf(':', start)
-    if (colon !== -1 && colon < end) {
-      const name = text.slice(start, colon).toLowerCase()
-      if (names.has(name)) fields.push(name, text.slice(colon + 1, end).trim())
-    }
-    start = end
-  }
+  lines.lastIndex = 0
+  for (let line = lines.exec(text); line !== null; line = lines.exec(text)) fields.push(line[1]!, line[2]!.trim())
   return fields
-}
-
-/** Where the next line begins. */
-function endOfLine(text: string, from: number): number {
-  const end = text.indexOf('\r\n', from)
-  return end === -1 ? text.length : end + 2
 }
 
 /** write and end take (chunk?, encoding?, callback?), each of which may be left out. */

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import {
   type FieldLines,
   type RequestHead,
+  isNamed,
   requestValue,
   unstoredFields,
   valueOf,
@@ -92,4 +93,11 @@ describe('unstoredFields', () => {
   ])('with %j: %s, %s', (fields, name, isUnstored) => {
     expect(unstoredFields(fields, DEFAULT_OMIT)(name)).toBe(isUnstored)
   })
+})
+
+test('a name is known however it is spelled, and by nothing that only looks like it in the small letters of its code', () => {
+  for (const spelled of ['x-a_b', 'X-A_B', 'X-a_B']) expect(isNamed(spelled, 'x-a_b')).toBe(true)
+  for (const other of ['x-a', 'x-a_bc', 'x-a?b', '8-a_b', 'x\u000da_b', 'x-a\u007fb', 'x-a_\u0002']) {
+    expect(isNamed(other, 'x-a_b')).toBe(false)
+  }
 })

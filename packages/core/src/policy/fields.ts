@@ -28,9 +28,20 @@ export interface RequestHead extends SelectingHead {
 /** The content of a QUERY is read into memory before it is answered; a larger one is not for the cache. */
 export const MAX_CONTENT_BYTES: number = 64 * 1024
 
-/** Whether a name as it is spelled is this one, in lower-case. Most names differ in length. */
-const isNamed = (spelled: string, name: string): boolean =>
-  spelled === name || (spelled.length === name.length && spelled.toLowerCase() === name)
+/** Whether a name as it is spelled is this one, in lower-case. Most names differ in length; no other string is made. */
+export function isNamed(spelled: string, name: string): boolean {
+  if (spelled.length !== name.length) return false
+  for (let i = 0; i < name.length; i += 1) {
+    const wanted = name.charCodeAt(i)
+    const found = spelled.charCodeAt(i)
+    if (found !== wanted && (found !== wanted - CAPITAL || !isLetter(wanted))) return false
+  }
+  return true
+}
+
+/** From a capital letter to the small one. */
+const CAPITAL = 32
+const isLetter = (code: number): boolean => code >= 97 && code <= 122
 
 /** All values of a field, in order. `name` is lower-case. */
 export function valuesOf(fields: FieldLines, name: string): string[] {

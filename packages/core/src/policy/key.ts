@@ -81,6 +81,18 @@ export function plainKey(host: string, path: string, query: string): string {
   return `http:${sized(host)}${sized(path)}${sized(query)}`
 }
 
+/** What the key of such a request has beside its Host, path and query. */
+export const NOTHING_ELSE = {
+  scheme: 'http',
+  hasHost: true,
+  origin: [],
+  configured: [],
+  cookies: '',
+  content: undefined,
+  contentFields: [],
+  rewritten: undefined,
+} as const
+
 /** The full key of one variant: the request's key and the values of the response's own selecting headers. */
 export function variantKey(full: string, selecting: Selecting): string {
   return selecting.length === 0 ? full : `${full}s${sizedAll(selecting)}`

@@ -90,17 +90,19 @@ export function forbiddenOutside(fields: FieldLines, status: number, rules: Rule
     : undefined
 }
 
-/** The names of the fields that can forbid it. */
-export function rulingFields(rules: Rules): ReadonlySet<string> {
-  let names = ruling.get(rules)
-  if (names === undefined) {
-    names = new Set(['set-cookie', 'cache-control', 'vary', ...rules.targetedCacheControl])
-    ruling.set(rules, names)
+/** The lines of a head that can forbid it: name and value. */
+export function rulingLines({ targetedCacheControl }: Rules): RegExp {
+  let lines = ruling.get(targetedCacheControl)
+  if (lines === undefined) {
+    const names = ['set-cookie', 'cache-control', 'vary', ...targetedCacheControl]
+    const escaped = names.map((name) => name.replaceAll(/[^a-z0-9-]/g, String.raw`\$&`))
+    lines = new RegExp(String.raw`^(${escaped.join('|')}):([^\r\n]*)`, 'gim')
+    ruling.set(targetedCacheControl, lines)
   }
-  return names
+  return lines
 }
 
-const ruling = new WeakMap<Rules, ReadonlySet<string>>()
+const ruling = new WeakMap<readonly string[], RegExp>()
 
 /** Statuses with which a refresh has failed: the app is ill or busy, the page is not gone. */
 export function isFailure(status: number): boolean {

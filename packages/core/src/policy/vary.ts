@@ -70,7 +70,7 @@ export function selectingOf(names: readonly string[], request: RequestHead): Sel
   }
   const shared = lists.get(text)
   if (shared !== undefined) return shared
-  const selecting = names.flatMap((name) => [name, selectingValue(request, name)])
+  const selecting = names.flatMap((name) => [name, selectingValue(name, requestValue(request, name))])
   if (text.length > MAX_LIST_LENGTH) return selecting
   if (lists.size === MAX_LISTS) lists.clear()
   lists.set(text, selecting)
@@ -90,8 +90,7 @@ export function carriedOf(names: readonly string[], request: RequestHead): Selec
  * A selecting header as it is compared (RFC 9111 §4.1 allows what cannot change its meaning): white space around the
  * members of a list and empty members are nothing (RFC 9110 §5.6.1), and language ranges have no case (RFC 4647 §2).
  */
-function selectingValue(request: SelectingHead, name: string): string | null {
-  const value = requestValue(request, name)
+function selectingValue(name: string, value: string | null): string | null {
   // A quoted string may hold commas and spaces that count.
   if (value === null || value.includes('"')) return value
   const members = value.split(',').map((member) => member.trim())
@@ -108,8 +107,8 @@ export function isSelectedBy(selecting: Selecting, request: SelectingHead): bool
   for (let i = 0; i < selecting.length; i += 2) {
     const name = selecting[i]!
     // As it is compared, a value stays as it is: where it was sent like that, nothing has to be made of it.
-    if (requestValue(request, name) === selecting[i + 1]) continue
-    if (selectingValue(request, name) !== selecting[i + 1]) return false
+    const value = requestValue(request, name)
+    if (value !== selecting[i + 1] && selectingValue(name, value) !== selecting[i + 1]) return false
   }
   return true
 }

@@ -44,7 +44,16 @@ export class Capture implements FillListener {
     if (validated !== undefined) exchange.validate(visit, validated.validators)
     this.hasConditions = Object.values(exchange.conditions).some((value) => value !== undefined)
     const { headers, rawHeaders } = visit.req
-    const request = { ...passage.request, headers: { ...headers }, rawHeaders: rawHeaders.slice() }
+    const { method, secure, target, rewritten, content } = passage.request
+    const request = {
+      method,
+      secure,
+      target,
+      rewritten,
+      content,
+      headers: { ...headers },
+      rawHeaders: rawHeaders.slice(),
+    }
     this.#request = request
     const plan = planOf(passage, validated, claim)
     const { fill, wire } = startFill(services, plan, request, exchange, visit, this, begin(services))

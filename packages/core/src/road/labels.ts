@@ -10,11 +10,16 @@ import { type Handling, WARNINGS, cacheStatus } from '../policy/cache-status.ts'
 import { valueOf } from '../policy/fields.ts'
 import type { Head } from '../policy/storable.ts'
 
+/** Texts of hits that are remembered; a power of two. */
+const HITS = 1024
+
 /** Writes what a response says of its own handling: Cache-Status and Warning. */
 export class Labels {
   readonly #settings: Settings
   readonly #library: Library
   readonly #backOff: BackOff
+  /** What hits have said, by what was left of their lifetimes. */
+  readonly #hits = Array.from({ length: HITS }, () => ({ ttl: Number.NaN, text: '' }))
 
   constructor(settings: Settings, library: Library, backOff: BackOff) {
     this.#settings = settings
@@ -28,11 +33,11 @@ export class Labels {
     now: number,
     isStale: boolean,
   ): Label {
-    const ttl = Math.floor((response.freshness.freshUntil - now) / 1000)
+    const left = Math.floor((response.freshness.freshUntil - now) / 1000)
     // A soft purge makes stale what had time left; RFC 9211 §2.4 wants that negative, too.
-    const handling: Handling = { hit: true, ttl: isStale ? Math.min(ttl, -1) : ttl }
+    const ttl = isStale ? Math.min(left, -1) : left
     return {
-      cacheStatus: this.#status(visit.res, rules, handling, response),
+      cacheStatus: this.#statusOfHit(visit.res, rules, ttl, response),
       warning: rules.warning ? this.#warningOfHit(response, now, isStale) : undefined,
     }
   }
@@ -73,6 +78,20 @@ export class Labels {
     const key = rules.cacheStatusKey ? response.storeKey(this.#library.namespace) : undefined
     const before = response.upstreamStatus ?? res.getHeader('cache-status')
     return appended(before, cacheStatus(this.#settings.name, handling, key))
+  }
+
+  /** Most hits say what another has said a moment ago, and share its text. */
+  #statusOfHit(res: ServerResponse, rules: Rules, ttl: number, response: StoredResponse): string | undefined {
+    const isAlone = response.upstreamStatus === undefined && res.getHeader('cache-status') === undefined
+    if (!rules.cacheStatus || rules.cacheStatusKey || !isAlone) {
+      return this.#status(res, rules, { hit: true, ttl }, response)
+    }
+    const place = ttl & (HITS - 1)
+    const said = this.#hits[place]!
+    if (said.ttl === ttl) return said.text
+    const text = cacheStatus(this.#settings.name, { hit: true, ttl })
+    this.#hits[place] = { ttl, text }
+    return text
   }
 
   #warningOfHit(response: StoredResponse, now: number, isStale: boolean): string | undefined {

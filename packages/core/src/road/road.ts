@@ -28,7 +28,8 @@ import { readCookies } from '../policy/cookies.ts'
 import type { FieldLines, RequestHead } from '../policy/fields.ts'
 import { isUnsafe } from '../policy/invalidation.ts'
 import { readDemands } from '../policy/demands.ts'
-import { keyOf } from '../policy/key.ts'
+import { NOTHING_ELSE, keyOf } from '../policy/key.ts'
+import { hidesQuery } from '../policy/query.ts'
 import { isSelectingTooLong } from '../policy/vary.ts'
 import { dispatchOf, jobsOf } from './job-services.ts'
 import { Lookup } from './lookup.ts'
@@ -37,7 +38,7 @@ import { ResponseWork } from './response-work.ts'
 import { type Route, Routes, hostOf, liesOver, pathOf } from './routes.ts'
 import { Labels } from './labels.ts'
 import type { Services } from './services.ts'
-import { Shortcut } from './shortcut.ts'
+import { type Plain, Shortcut } from './shortcut.ts'
 import type { Ticket } from './ticket.ts'
 
 /** What all captures may hold together where there are no copies in memory. */
@@ -138,7 +139,8 @@ export class Road {
     const ticket = this.background.ticketOf(visit.req.socket)
     if (ticket !== undefined) return this.#enterRender(ticket, visit, layer)
     if (isOnItsWay(visit.req.socket)) return 'proceed'
-    if (this.#shortcut.answers(visit, layer)) return 'answered'
+    const plain = this.#shortcut.read(visit, layer)
+    if (plain !== undefined) return this.#shortcut.answers(plain) ? 'answered' : this.#travelPlain(plain)
     const request = requestHead(visit)
     const isCountable = isRetrieval(request)
     const route = (isCountable ? this.#recorded(request) : undefined) ?? layer
@@ -153,7 +155,8 @@ export class Road {
     const ticket = this.background.ticketOf(visit.req.socket)
     if (ticket !== undefined) return ticket.isForInside ? 'proceed' : this.#enterRender(ticket, visit, base)
     if (isOnItsWay(visit.req.socket)) return 'proceed'
-    if (this.#shortcut.answers(visit, base)) return 'answered'
+    const plain = this.#shortcut.read(visit, base)
+    if (plain !== undefined) return this.#shortcut.answers(plain) ? 'answered' : this.#travelPlain(plain)
     const request = requestHead(visit)
     const route = (isRetrieval(request) ? this.#recorded(request) : undefined) ?? base
     if (isForApp(request, route)) return 'proceed'
@@ -222,6 +225,26 @@ export class Road {
     exchange.listen(visit, passing(forgetIfWrong))
   }
 
+  /** A plain request is for us, and its key has been made. */
+  #travelPlain({
+    visit,
+    entered,
+    recorded,
+    rules,
+    host,
+    path,
+    rawQuery,
+    query,
+    full,
+  }: Plain): Outcome | Promise<Outcome> {
+    this.journal.noteRequest()
+    const request = requestHead(visit)
+    const hides = hidesQuery(rules.query, rawQuery, query) || request.headers.cookie !== undefined
+    const key = { ...NOTHING_ELSE, full, host, path, query, hides }
+    const route = recorded ?? entered
+    return this.#look({ visit, request, route, rules, entered, key, authorized: false, demands: undefined, round: 0 })
+  }
+
   /** Is it for us, and what is its key? */
   #travel(visit: Visit, request: RequestHead, route: Route, entered: Route, round: number): Outcome | Promise<Outcome> {
     const { rules } = route
@@ -242,7 +265,10 @@ export class Road {
     const authorized = request.headers.authorization !== undefined
     const demands = rules.requestCacheControl ? readDemands(request.headers) : undefined
     if (demands?.noStore === true) return this.#bypass.take(visit, request, route, entered, rules, 'request-no-store')
-    const passage: Passage = { visit, request, route, rules, entered, key, authorized, demands, round }
+    return this.#look({ visit, request, route, rules, entered, key, authorized, demands, round })
+  }
+
+  #look(passage: Passage): Outcome | Promise<Outcome> {
     const catchingUp = this.library.catchingUp
     if (catchingUp === undefined) return this.#lookup.look(passage)
     const since = this.settings.monotonicNow()

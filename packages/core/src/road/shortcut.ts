@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-import { isLayered } from '../node/outlet.ts'
+import { isBare } from '../node/outlet.ts'
 import { serveWhole } from '../node/serve.ts'
 import type { Visit } from '../node/visit.ts'
 import { MAX_TARGET_LENGTH } from '../policy/eligible.ts'
@@ -14,13 +14,28 @@ import type { Background } from './background.ts'
 import type { Route } from './routes.ts'
 import type { Services } from './services.ts'
 
+/** A plain request (see policy/plain.ts), with its key. */
+export interface Plain {
+  readonly visit: Visit
+  /** The layer that it has entered, and the route that is on record for its path. */
+  readonly entered: Route
+  readonly recorded: Route | undefined
+  readonly rules: Rules
+  readonly host: string
+  readonly path: string
+  /** As it was sent, and as it is keyed. */
+  readonly rawQuery: string
+  readonly query: string
+  readonly full: string
+}
+
 /**
  * The short way of a hit. Most requests for what lies in memory are plain: a GET without conditions, ranges, credentials
  * or forwarding fields. They get by the shortest way what the long one would give them; whatever is not plain, or not
  * there, or must not be served as it is, goes the long way, so nothing is decided here that is not decided there.
  *
  * What is odd in it, and why (test/bench, `pnpm bench --only hit`):
- * - no request, key or passage object is made, no closure, no promise;
+ * - no passage object is made, no closure, no promise;
  * - the array of fields is used again and again, and a small body is a string: head and body leave in one write.
  */
 export class Shortcut {
@@ -33,28 +48,32 @@ export class Shortcut {
     this.#background = background
   }
 
-  /** Answers a plain request for what memory holds. Returns false, and has done nothing, where the long way is to be gone. */
-  answers(visit: Visit, layer: Route): boolean {
-    const { req, res, target } = visit
-    if (req.method !== 'GET' || req.httpVersionMajor !== 1 || 'encrypted' in req.socket) return false
-    if (visit.rewritten !== undefined || target[0] !== '/' || target.length > MAX_TARGET_LENGTH) return false
-    const { library, journal, labels, settings } = this.#services
-    if (library.memory.entries === 0 || !library.isCurrent || isLayered(res)) return false
-
-    // Not the lines of the head, though that were quicker: what a layer before the cache has made of them counts.
+  /** Reads a request, if it is plain. */
+  read(visit: Visit, entered: Route): Plain | undefined {
+    const { req, target } = visit
+    if (req.method !== 'GET' || req.httpVersionMajor !== 1 || 'encrypted' in req.socket) return undefined
+    if (visit.rewritten !== undefined || target[0] !== '/' || target.length > MAX_TARGET_LENGTH) return undefined
+    // Not the lines alone, though that were quicker: what a layer before the cache has made of them counts.
     const { headers } = req
     const { host } = headers
-    if (host === undefined || typeof onlyLine(req.rawHeaders, 'host') !== 'string') return false
+    if (host === undefined || onlyLine(req.rawHeaders, 'host') !== host) return undefined
     const mark = target.indexOf('?')
     const path = mark === -1 ? target : target.slice(0, mark)
     const recorded = this.#services.routes.recorded(host, path)
-    const { rules } = recorded ?? layer
-    if (rules === false || rules.skip !== undefined || rules.noVarySearch || rules.vary.length > 0) return false
-    if (visit.isInFront === true && !rules.inFront) return false
-    if (!this.#isPlain(headers, rules)) return false
+    const { rules } = recorded ?? entered
+    if (rules === false || rules.skip !== undefined || rules.noVarySearch || rules.vary.length > 0) return undefined
+    if ((visit.isInFront === true && !rules.inFront) || !this.#isPlain(headers, rules)) return undefined
+    const rawQuery = mark === -1 ? '' : target.slice(mark)
+    const query = keyedQuery(rules.query, rawQuery)
+    return { visit, entered, recorded, rules, host, path, rawQuery, query, full: plainKey(host, path, query) }
+  }
 
-    const query = mark === -1 ? '' : keyedQuery(rules.query, target.slice(mark))
-    const response = library.memory.find(plainKey(host, path, query), req)
+  /** Answers a plain request with what memory holds. Returns false, and has done nothing, where the long way is to be gone. */
+  answers({ visit, recorded, rules, full }: Plain): boolean {
+    const { req, res } = visit
+    const { library, journal, labels, settings } = this.#services
+    if (library.memory.entries === 0 || !library.isCurrent || !isBare(res)) return false
+    const response = library.memory.find(full, req)
     if (response === undefined || !library.admits(response)) return false
     if (visit.isInFront === true && !response.parts.isWhole) return false
     if (recorded === undefined && response.parts.isInner) return false
@@ -68,7 +87,7 @@ export class Shortcut {
     visit.take()
     try {
       const label = labels.hit({ visit, rules }, response, now, decision === 'stale')
-      serveWhole(res, response, headers['accept-encoding'], label, now)
+      serveWhole(res, response, req, label, now)
     } catch {
       // The framework stands back already.
       res.destroy()

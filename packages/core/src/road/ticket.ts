@@ -53,9 +53,10 @@ export function startFill(
   seen?: SelectingHead,
 ): { readonly fill: Fill; readonly wire: Wire } {
   const { key, rules, authorized, validated, isRefresh, carried, claim } = plan
+  const { requestedAt, epoch, order } = begun
   const wire = exchange.listen(visit, INERT)
   const fill = new Fill(
-    { key, rules, request, authorized, validated, isRefresh, carried, seen, claim, ...begun },
+    { key, rules, request, authorized, validated, isRefresh, carried, seen, claim, requestedAt, epoch, order },
     new Surroundings(services, plan, exchange, visit),
     listener,
     wire.standing,
