@@ -123,7 +123,9 @@ class FastifyVisit implements Visit {
 
   /** What hooks have set on the reply would be lost with it: it goes onto the wire with the cache's answer. */
   take(): void {
-    for (const [name, value] of Object.entries(this.#reply.getHeaders())) {
+    const headers = this.#reply.getHeaders()
+    for (const name in headers) {
+      const value = headers[name]
       if (value !== undefined && !this.res.hasHeader(name)) this.res.setHeader(name, value)
     }
     this.#reply.hijack()

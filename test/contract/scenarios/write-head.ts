@@ -43,6 +43,20 @@ unchangedRaw('CAP-26', 'writes in every form: string, encoding, bytes, callback'
   res.write('')
   await new Promise<void>((resolve) => res.end('eA==', 'base64', resolve))
 })
+// Long enough to be made bytes before they go to Node.
+unchangedRaw('CAP-61', 'a long text in one end, of which Node counts the bytes', (_req, res) => {
+  res.setHeader('Cache-Control', 'max-age=10')
+  res.end('é€'.repeat(10_000))
+})
+unchangedRaw('CAP-62', 'long texts in every encoding, each with its callback', async (_req, res) => {
+  res.setHeader('Cache-Control', 'max-age=10')
+  for (const encoding of ['latin1', 'utf8', 'utf16le', 'ascii'] as const) {
+    await new Promise((resolve) => res.write('é€a'.repeat(5000), encoding, resolve))
+  }
+  await new Promise((resolve) => res.write('00ff'.repeat(5000), 'hex', resolve))
+  await new Promise((resolve) => res.write('é'.repeat(9000), resolve))
+  await new Promise<void>((resolve) => res.end('eHh4'.repeat(3000), 'base64', resolve))
+})
 unchangedRaw('CAP-27', 'the head first, by flushHeaders', (_req, res) => {
   res.setHeader('Cache-Control', 'max-age=10')
   res.flushHeaders()

@@ -17,15 +17,15 @@ export class Body {
     return this.#bytes
   }
 
-  /** Takes in a chunk; returns why not. */
-  add(chunk: unknown, encoding: unknown): 'too-large' | 'capture-budget' | undefined {
+  /** Takes in a chunk; returns why not. `isOwn`: its bytes need not be copied. */
+  add(chunk: unknown, encoding: unknown, isOwn = false): 'too-large' | 'capture-budget' | undefined {
     const bytes = bytesOf(chunk, encoding)
     if (bytes.length === 0) return undefined
     if (this.#bytes + bytes.length > this.#limit) return 'too-large'
     if (!this.#budget.take(bytes.length)) return 'capture-budget'
     this.#bytes += bytes.length
     // Those of a string are a copy already.
-    this.#chunks.push(typeof chunk === 'string' ? bytes : Buffer.from(bytes))
+    this.#chunks.push(isOwn || typeof chunk === 'string' ? bytes : Buffer.from(bytes))
     return undefined
   }
 
@@ -48,7 +48,8 @@ export class Body {
   }
 }
 
-function bytesOf(chunk: unknown, encoding: unknown): Buffer {
+/** What a chunk is on the wire. */
+export function bytesOf(chunk: unknown, encoding: unknown): Buffer {
   if (typeof chunk !== 'string') return chunk instanceof Uint8Array ? asBuffer(chunk) : EMPTY
   // Buffer.byteLength only guesses for base64, so the bytes are made before they are counted.
   const isKnown = typeof encoding === 'string' && Buffer.isEncoding(encoding)

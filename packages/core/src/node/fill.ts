@@ -67,6 +67,10 @@ export class Fill implements Tap {
     return this.#body !== undefined
   }
 
+  get mayCapture(): boolean {
+    return !this.#isDone
+  }
+
   onHead(head: Head): HeadPlan {
     this.#head = head
     this.#receivedAt = this.#services.now()
@@ -120,8 +124,8 @@ export class Fill implements Tap {
     return isValidation || (this.#listener.mayReplace?.(status) ?? false)
   }
 
-  onChunk(chunk: unknown, encoding: unknown): void {
-    const reason = this.#body?.add(chunk, encoding)
+  onChunk(chunk: unknown, encoding: unknown, isOwn: boolean): void {
+    const reason = this.#body?.add(chunk, encoding, isOwn)
     if (reason !== undefined) this.#giveUp(reason)
     this.#listener.onChunk?.(chunk, encoding)
   }

@@ -18,6 +18,8 @@ export type WrittenFields = (lines: RegExp) => FieldLines
 export interface Tap {
   /** While true, `write` reports true whatever the visitor's pace: the capture bounds what may wait for him. */
   readonly isCapturing: boolean
+  /** Whether the body is captured, or may come to be. */
+  readonly mayCapture: boolean
   /** The head, just before it is written. */
   onHead(head: Head): HeadPlan
   /** The fields of the head, once every layer outside has had its say. */
@@ -32,8 +34,8 @@ export interface Tap {
   mayReplace(status: number): boolean
   /** Whether a 200 may become a 304 for its visitor. */
   readonly hasConditions: boolean
-  /** A chunk that was written. */
-  onChunk(chunk: unknown, encoding: unknown): void
+  /** A chunk that was written. `isOwn`: its bytes were made here, and nobody will write into them. */
+  onChunk(chunk: unknown, encoding: unknown, isOwn: boolean): void
   /** The app has ended the response. `visitorWasThere`: his socket was still open. */
   onEnd(visitorWasThere: boolean): void
   /** The connection has closed before the end. `byApp`: the app has broken it off itself. */
@@ -46,6 +48,7 @@ export const PASS: HeadPlan = { kind: 'pass', fields: [] }
 /** Hears nothing, changes nothing. */
 export const INERT: Tap = {
   isCapturing: false,
+  mayCapture: false,
   hasConditions: false,
   onHead: () => PASS,
   onHeadWritten: () => undefined,

@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http'
 
+import { MAX_TEXT_BYTES } from '../engine/representation.ts'
 import { type FieldLines, withoutField } from '../policy/fields.ts'
+import { bytesOf } from './body.ts'
 import { type Outlet, bytesFor, endArguments, isLayered, setFields, setHead } from './outlet.ts'
 import { INERT, PASS, type Tap } from './tap.ts'
 import { isContentField, readHead, standingFields, withField, withoutContentFields } from './head.ts'
@@ -119,14 +121,14 @@ export class Wire {
     const { chunk, encoding, callback } = readArguments(args)
     this.#settle()
     if (this.#mode !== 'open') {
-      if (this.#mode === 'headless') this.#safely(() => this.tap.onChunk(chunk, encoding))
+      if (this.#mode === 'headless') this.#safely(() => this.tap.onChunk(chunk, encoding, false))
       if (callback !== undefined) process.nextTick(callback)
       return true
     }
-    const kept = this.#kept(chunk)
-    const isOpen = this.#call('write', args)
+    const own = this.#ownBytes(chunk, encoding)
+    const isOpen = this.#call('write', this.#passed(args, chunk, own, callback))
     if (!this.isHeaded) this.#safely(() => this.tap.onHeadDelayed())
-    this.#safely(() => this.tap.onChunk(kept, encoding))
+    this.#safely(() => this.tap.onChunk(own ?? chunk, encoding, own !== undefined))
     return this.tap.isCapturing ? true : isOpen
   }
 
@@ -141,20 +143,34 @@ export class Wire {
     const isFirst = !this.#ended && !res.writableEnded
     // A socket that has heard its visitor's end cannot be written any more, and is destroyed only a moment later.
     const visitorWasThere = !res.destroyed && res.socket?.writable !== false
-    const kept = this.#kept(chunk)
-    const result = this.#call('end', this.#mode === 'headless' ? [callback] : args)
+    const own = this.#ownBytes(chunk, encoding)
+    const passed = this.#mode === 'headless' ? [callback] : this.#passed(args, chunk, own, callback)
+    const result = this.#call('end', passed)
     if (!isFirst) return result
     this.#ended = true
     this.#safely(() => {
-      this.tap.onChunk(kept, encoding)
+      this.tap.onChunk(own ?? chunk, encoding, own !== undefined)
       this.tap.onEnd(visitorWasThere)
     })
     return result
   }
 
-  /** The bytes as the app has sent them: a layer outside may write into what passes it. */
-  #kept(chunk: unknown): unknown {
-    return this.#isLayered && chunk instanceof Uint8Array ? Buffer.from(chunk) : chunk
+  /**
+   * The bytes of a chunk where they are made here: of those that a layer outside may write into, and of a long text, which
+   * would else be made bytes twice, for the capture and by Node.
+   */
+  #ownBytes(chunk: unknown, encoding: unknown): Buffer | undefined {
+    if (!this.tap.mayCapture) return undefined
+    if (this.#isLayered) return chunk instanceof Uint8Array ? Buffer.from(chunk) : undefined
+    if (typeof chunk !== 'string' || chunk.length <= MAX_TEXT_BYTES) return undefined
+    // Of an encoding that there is not, Node will say so itself.
+    const isKnown = (encoding ?? undefined) === undefined || Buffer.isEncoding(encoding as string)
+    return isKnown ? bytesOf(chunk, encoding) : undefined
+  }
+
+  /** What goes on to Node: the bytes that were made of a text in its place. */
+  #passed(args: readonly unknown[], chunk: unknown, own: Buffer | undefined, callback: unknown): readonly unknown[] {
+    return own === undefined || typeof chunk !== 'string' ? args : [own, callback]
   }
 
   /**

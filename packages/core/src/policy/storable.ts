@@ -85,10 +85,10 @@ export function forbiddenOutside(fields: FieldLines, status: number, rules: Rule
   if (valueOf(fields, 'set-cookie') !== undefined) return 'set-cookie'
   const forbidden = ban(directivesOf(fields, rules).directives, status)
   if (forbidden !== undefined) return forbidden
-  return valuesOf(fields, 'vary').some((value) => value.split(',').some((name) => name.trim() === '*'))
-    ? 'vary-any'
-    : undefined
+  return valuesOf(fields, 'vary').some(isAny) ? 'vary-any' : undefined
 }
+
+const isAny = (vary: string): boolean => vary.includes('*') && vary.split(',').some((name) => name.trim() === '*')
 
 /** The lines of a head that can forbid it: name and value. */
 export function rulingLines({ targetedCacheControl }: Rules): RegExp {
