@@ -19,6 +19,6 @@ export class HitForMiss {
   }
 
   forget(key: string): void {
-    this.#records.delete(key)
+    if (this.#records.size > 0) this.#records.delete(key)
   }
 }

@@ -30,9 +30,8 @@ export class KeptHead implements StoredHead, Place {
     this.tags = tags
     this.receivedAt = receivedAt
     this.epoch = epoch
-    const name = nameOf(head)
-    this.#common = commonOf(head, name)
-    this.freshness = new Times(head.freshness, lifetimeOf(head, name))
+    this.#common = commonOf(head)
+    this.freshness = new Times(head.freshness, lifetimeOf(head, this.#common))
   }
 
   /** As it is written to a store. */
@@ -114,18 +113,26 @@ export class KeptHead implements StoredHead, Place {
   }
 }
 
-/** What the responses of a route mostly have in common. */
-type Common = Pick<
-  StoredHead,
-  'status' | 'reason' | 'authorized' | 'isHeuristic' | 'isWhole' | 'isInner' | 'hasOwnEtag'
-> &
-  Pick<Place, 'host' | 'hosts' | 'queryRule' | 'search' | 'route'>
+/** What the responses of a route mostly have in common; and the lifetime that the last of them had. */
+interface Common
+  extends
+    Pick<StoredHead, 'status' | 'reason' | 'authorized' | 'isHeuristic' | 'isWhole' | 'isInner' | 'hasOwnEtag'>,
+    Pick<Place, 'host' | 'hosts' | 'queryRule' | 'search' | 'route'> {
+  lastLifetime: Lifetime | undefined
+}
 
-function commonOf(head: StoredHead, name: string): Common {
-  const { place } = head
-  const last = commons.get(name)
+function commonOf(head: StoredHead): Common {
+  // Mostly the next response is one of the same route.
   if (last !== undefined && isCommon(last, head)) return last
-  return noted(commons, name, {
+  const name = nameOf(head)
+  const known = commons.get(name)
+  last = known !== undefined && isCommon(known, head) ? known : noteCommon(name, head)
+  return last
+}
+
+function noteCommon(name: string, head: StoredHead): Common {
+  const { place } = head
+  const common: Common = {
     status: head.status,
     reason: head.reason,
     authorized: head.authorized,
@@ -138,8 +145,17 @@ function commonOf(head: StoredHead, name: string): Common {
     queryRule: place.queryRule,
     search: place.search,
     route: place.route,
-  })
+    lastLifetime: undefined,
+  }
+  if (commons.size >= MAX_NAMES) commons.clear()
+  commons.set(name, common)
+  return common
 }
+
+/** The last of each route and host: where the next is the same, both share it. */
+const commons = new Map<string, Common>()
+const MAX_NAMES = 1000
+let last: Common | undefined
 
 /** Under which it is looked for; what is found is compared, so that two may have the same. */
 const nameOf = ({ status, place }: StoredHead): string => `${status}${place.host}${place.route ?? ''}`
@@ -175,20 +191,23 @@ interface Lifetime {
   readonly keepMs: number
 }
 
-function lifetimeOf(head: StoredHead, name: string): Lifetime {
+function lifetimeOf(head: StoredHead, common: Common): Lifetime {
   const { bornAt, freshUntil, staleUntil, errorUntil } = head.freshness
   const freshMs = freshUntil - bornAt
   const staleMs = staleUntil - bornAt
   const errorMs = errorUntil - bornAt
   const keepMs = head.keepUntil - bornAt
-  const last = lifetimes.get(name)
+  const before = common.lastLifetime
   const isSame =
-    last !== undefined &&
-    last.freshMs === freshMs &&
-    last.staleMs === staleMs &&
-    last.errorMs === errorMs &&
-    last.keepMs === keepMs
-  return isSame ? last : noted(lifetimes, name, { freshMs, staleMs, errorMs, keepMs })
+    before !== undefined &&
+    before.freshMs === freshMs &&
+    before.staleMs === staleMs &&
+    before.errorMs === errorMs &&
+    before.keepMs === keepMs
+  if (isSame) return before
+  const lifetime: Lifetime = { freshMs, staleMs, errorMs, keepMs }
+  common.lastLifetime = lifetime
+  return lifetime
 }
 
 class Times implements Freshness {
@@ -211,15 +230,4 @@ class Times implements Freshness {
   get errorUntil(): number {
     return this.bornAt + this.lifetime.errorMs
   }
-}
-
-/** The last of each route and host: where the next is the same, both share it. */
-const commons = new Map<string, Common>()
-const lifetimes = new Map<string, Lifetime>()
-const MAX_NAMES = 1000
-
-function noted<Value>(known: Map<string, Value>, name: string, value: Value): Value {
-  if (known.size >= MAX_NAMES) known.clear()
-  known.set(name, value)
-  return value
 }

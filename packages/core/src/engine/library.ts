@@ -164,9 +164,9 @@ export class Library {
     )
   }
 
-  /** Whether anything is known of a key: a request that it does not fit is a miss of the variant. */
+  /** Whether anything is kept of a key: a request that it does not fit is a miss of the variant. */
   hasVariants(key: string): boolean {
-    return this.memory.variants(key).length > 0 || this.#varyLists.of(key).length > 0
+    return this.memory.variants(key).length > 0
   }
 
   /** The selecting headers that the responses of a key have named last. */
@@ -175,9 +175,8 @@ export class Library {
   }
 
   /** The key under which the renders of a request collapse: with the selecting headers of its URL, where they are known. */
-  flightKey(key: string, request: RequestHead): string {
-    const newest = this.#varyLists.of(key)[0]
-    return newest === undefined ? key : variantKey(key, selectingOf(newest, request))
+  flightKey(key: string, request: RequestHead, newest: readonly string[] = this.newestVary(key)): string {
+    return newest.length === 0 ? key : variantKey(key, selectingOf(newest, request))
   }
 
   /** Reads the store. Resolves with undefined for all that is not there, broken, purged or out of reach. */

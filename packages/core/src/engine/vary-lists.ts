@@ -3,10 +3,12 @@ import { recordsOf } from './records.ts'
 /** Lists that are remembered of one URL: a page and its error page may vary by different headers. */
 const MAX_LISTS = 4
 
+const NONE: readonly (readonly string[])[] = []
+
 /** The lists of selecting headers that the responses of a key have named, the newest first. */
 export class VaryLists {
   readonly #known = recordsOf<readonly (readonly string[])[]>()
-  #last: { readonly text: string; readonly lists: readonly (readonly string[])[] } | undefined
+  #last: readonly (readonly string[])[] = NONE
 
   of(key: string): readonly (readonly string[])[] {
     return this.#known.get(key) ?? NONE
@@ -15,21 +17,24 @@ export class VaryLists {
   /** Notes what a response has named. One that names nothing stands for all requests of its key. */
   note(key: string, names: readonly string[]): void {
     if (names.length === 0) {
-      this.#known.delete(key)
+      if (this.#known.size > 0) this.#known.delete(key)
+      return
+    }
+    const known = this.#known.get(key)
+    if (known === undefined) {
+      this.#known.set(key, this.#alone(names))
       return
     }
     const text = names.join()
-    const known = this.#known.get(key)
-    if (known?.[0]!.join() === text) return
-    const others = (known ?? NONE).filter((list) => list.join() !== text)
-    this.#known.set(key, others.length === 0 ? this.#alone(names, text) : [names, ...others].slice(0, MAX_LISTS))
+    if (known[0]!.join() === text) return
+    const others = known.filter((list) => list.join() !== text)
+    this.#known.set(key, others.length === 0 ? this.#alone(names) : [names, ...others].slice(0, MAX_LISTS))
   }
 
   /** The URLs of a route share theirs. */
-  #alone(names: readonly string[], text: string): readonly (readonly string[])[] {
-    if (this.#last?.text !== text) this.#last = { text, lists: [names] }
-    return this.#last.lists
+  #alone(names: readonly string[]): readonly (readonly string[])[] {
+    const [last] = this.#last
+    if (last !== names && last?.join() !== names.join()) this.#last = [names]
+    return this.#last
   }
 }
-
-const NONE: readonly (readonly string[])[] = []

@@ -114,6 +114,12 @@ export function isSelectedBy(selecting: Selecting, request: SelectingHead): bool
 }
 
 /** The names of selecting headers. */
-export function namesOf(selecting: Selecting): string[] {
-  return selecting.filter((_, index) => index % 2 === 0) as string[]
+export function namesOf(selecting: Selecting): readonly string[] {
+  if (selecting !== lastNamed.selecting) {
+    lastNamed = { selecting, names: selecting.filter((_, index) => index % 2 === 0) as string[] }
+  }
+  return lastNamed.names
 }
+
+/** The same list of one response after the other: they share what it names. */
+let lastNamed: { readonly selecting: Selecting; readonly names: readonly string[] } = { selecting: NONE, names: [] }

@@ -61,9 +61,10 @@ export class Foreground {
   render(passage: Passage, held: StoredResponse | undefined, lookedAt: number): Outcome | Promise<Outcome> {
     const { key, request, rules, authorized, round } = passage
     const { library, flights } = this.#services
+    const newest = library.newestVary(key.full)
     const miss: Miss = {
       passage,
-      fwd: this.#whyForwarded(passage, held),
+      fwd: this.#whyForwarded(passage, held, newest),
       held,
       validated: held !== undefined && this.#mayValidate(passage, held) ? held : undefined,
       isHitForMiss: this.#hitForMiss.has(key.full),
@@ -79,11 +80,11 @@ export class Foreground {
     if (!isShareable || authorized || miss.isHitForMiss || rules.collapseWaitMs === 0 || round >= MAX_ROUNDS) {
       return this.#lead(miss, undefined)
     }
-    const flightKey = library.flightKey(key.full, request)
+    const flightKey = library.flightKey(key.full, request, newest)
     const flight = flights.get(flightKey)
     if (flight?.isJoinable(lookedAt) === true) return this.#follow(miss, { key: flightKey, flight })
     // Its Vary may have become known while the store was asked: the first render of the key has no variant in its own.
-    const first = flights.get(key.full)
+    const first = flightKey === key.full ? undefined : flights.get(key.full)
     if (first?.isJoinable(lookedAt) === true && first.stored?.isSelectedBy(request) === true) {
       return this.#follow(miss, { key: key.full, flight: first })
     }
@@ -289,12 +290,13 @@ export class Foreground {
   }
 
   /** In the words of RFC 9211 §2.2. */
-  #whyForwarded(passage: Passage, held: StoredResponse | undefined): Miss['fwd'] {
+  #whyForwarded(passage: Passage, held: StoredResponse | undefined, newest: readonly string[]): Miss['fwd'] {
     const { key, authorized } = passage
     const isFresh = held?.decide(passage, this.#services.settings.now()) === 'fresh'
     if (isFresh && passage.demands !== undefined) return 'request'
     if (held !== undefined) return authorized && !held.parts.authorized ? 'bypass' : 'stale'
-    return this.#services.library.hasVariants(key.full) ? 'vary-miss' : 'uri-miss'
+    // What is known of its variants outlives them.
+    return newest.length > 0 || this.#services.library.hasVariants(key.full) ? 'vary-miss' : 'uri-miss'
   }
 
   /** Whether a stored response goes out in the place of one with this status. */
