@@ -96,7 +96,7 @@ export async function compare(bench: Bench, scenario: string, wanted: readonly W
       contenders.push(contender)
     } else note(bench, `${scenario}, ${contender.id}: left out, ${wrong}`)
   }
-  const options = { rounds: run.rounds, seconds: run.seconds, requests, wrk: bench.wrk }
+  const options = { rounds: run.rounds, seconds: run.seconds, warmUp: run.warmUp, requests, wrk: bench.wrk }
   for (const [id, rounds] of await drive(contenders, options)) {
     const failed = rounds.reduce((sum, round) => sum + round.failed, 0)
     if (failed > 0) note(bench, `${scenario}, ${id}: ${failed} requests failed`)

@@ -7,7 +7,9 @@ const BASE = 'node-http'
 export function printRun(run: RunFile): void {
   const { node, cpu, cores, memoryGiB, load, pinned } = run.machine
   const where = `${cores} cores of ${cpu}, ${memoryGiB} GiB, ${pinned ? 'pinned' : 'not pinned'}`
-  print(`Node ${node}, ${where}; ${load}, 50 connections, ${run.rounds} rounds of ${run.seconds} s; ${run.takenAt}`)
+  print(
+    `Node ${node}, ${where}; ${load}, 50 connections, ${run.rounds} rounds of ${run.seconds} s after ${run.warmUp} s; ${run.takenAt}`,
+  )
   if (load !== 'wrk') print('**No wrk here: a smoke run. Its ratios mean little; install wrk for such that do.**')
   for (const scenario of new Set(run.figures.map((figure) => figure.scenario))) {
     print(`\n### ${scenario}\n`)

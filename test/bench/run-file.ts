@@ -29,6 +29,8 @@ export interface RunFile {
   readonly machine: Machine
   readonly rounds: number
   readonly seconds: number
+  /** Seconds of load before anything is measured. */
+  readonly warmUp: number
   readonly figures: Figure[]
   /** What was skipped, and what went wrong. */
   readonly notes: string[]

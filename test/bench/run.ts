@@ -7,6 +7,7 @@ import { judge } from './goals.ts'
 import { describeMachine, findCores, pinSelf, runs } from './machine.ts'
 import { printGoals, printRun } from './report.ts'
 import type { RunFile } from './run-file.ts'
+import { alone } from './scenarios/alone.ts'
 import { functions } from './scenarios/functions.ts'
 import { hit } from './scenarios/hit.ts'
 import { memory } from './scenarios/memory.ts'
@@ -25,6 +26,7 @@ const SCENARIOS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   shared,
   stampede,
   functions,
+  alone,
 }
 
 const { values } = parseArgs({
@@ -32,6 +34,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: Object.keys(SCENARIOS).join() },
     rounds: { type: 'string', default: '7' },
     seconds: { type: 'string', default: '2' },
+    'warm-up': { type: 'string', default: '5' },
     entries: { type: 'string', default: '1000000' },
     servers: { type: 'string' },
     json: { type: 'string' },
@@ -63,6 +66,7 @@ const run: RunFile = {
   machine: describeMachine(cores, wrk),
   rounds: positive(values.rounds, 'rounds'),
   seconds: positive(values.seconds, 'seconds'),
+  warmUp: positive(values['warm-up'], 'warm-up'),
   figures: [],
   notes: [],
 }

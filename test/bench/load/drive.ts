@@ -13,6 +13,8 @@ export interface DriveOptions {
   readonly rounds: number
   /** How long each server is under load in a round. */
   readonly seconds: number
+  /** Seconds of load before the first round: until then V8 runs most of the code as it was read, and not as it compiles it. */
+  readonly warmUp: number
   readonly requests: Requests | ((contender: Contender) => Requests)
   /** False: autocannon, one server after the other. */
   readonly wrk: boolean
@@ -32,7 +34,7 @@ export interface Round {
  */
 export async function drive(contenders: readonly Contender[], options: DriveOptions): Promise<Map<string, Round[]>> {
   const rounds = new Map<string, Round[]>(contenders.map(({ id }) => [id, []]))
-  const warmUp = { ...options, seconds: Math.min(1, options.seconds) }
+  const warmUp = { ...options, seconds: options.wrk ? options.warmUp : 1 }
   for (let round = 0; round <= options.rounds; round++) {
     const settings = round === 0 ? warmUp : options
     const requestsOf = (contender: Contender): Requests => {
