@@ -1,3 +1,4 @@
+import { type RequestListener, ServerResponse } from 'node:http'
 import { expect } from 'vitest'
 import type { Middleware } from '../../support/app.ts'
 import { hit } from '../../support/cache-status.ts'
@@ -201,6 +202,33 @@ scenario(
       }
     }
     expect(errors).toEqual([])
+  },
+)
+
+/** As long as its URL says. */
+const longPage: RequestListener = (req, res) => res.end(`<head>${'a'.repeat(Number(req.url!.slice(1)))}`)
+
+/** Looks for a mark in what is text, as some tools do; they know nothing of what is bytes. */
+class Marking extends ServerResponse {
+  override end(...args: unknown[]): this {
+    const [chunk, ...rest] = args
+    const marked = typeof chunk === 'string' ? chunk.replace('<head>', '<head><meta>') : chunk
+    return (super.end as (...all: unknown[]) => this).call(this, marked, ...rest)
+  }
+}
+
+scenario(
+  'REG-120',
+  'a class of responses that looks into texts gets a long one as a text',
+  httpOnly,
+  async ({ options }) => {
+    const client = await behind(() => undefined, await options({ maxAge: 10 }), longPage, {
+      ServerResponse: Marking as never,
+    })
+    for (const length of [100, 20_000]) {
+      const got = await client.visit(`/${length}`).done
+      expect(got.text).toBe(`<head><meta>${'a'.repeat(length)}`)
+    }
   },
 )
 

@@ -183,3 +183,43 @@ scenario(
     }
   },
 )
+
+/** Turns the letters of what passes it, in the very bytes that it is given. */
+const turning: Middleware = ({ res }) => {
+  const methods = methodsOf(res)
+  for (const name of ['write', 'end'] as const) {
+    const below = methods[name].bind(res)
+    methods[name] = (chunk, ...rest) => {
+      if (chunk instanceof Uint8Array) chunk.forEach((byte, index) => (chunk[index] = byte ^ 1))
+      return below(chunk, ...rest)
+    }
+  }
+}
+
+scenario(
+  'REG-119',
+  'a layer outside that writes into the bytes of a body longer than what may be stored: all of it alike',
+  anyStore,
+  async ({ serve }) => {
+    const page = stream(() => Readable.from(Array.from({ length: 4 }, () => Buffer.alloc(9000, 'a'))), fresh10)
+    const site = await serve({
+      outside: turning,
+      options: { memory: { maxBytes: 10_000_000, maxEntryBytes: 20_000 } },
+      routes: {
+        '/bare': { cacheback: false, answer: page },
+        '/x': page,
+        '/sealed': { cacheback: { sealed: true }, answer: page },
+      },
+    })
+    for (const path of ['/bare', '/x', '/sealed']) {
+      const { status, text: letters } = await site.ask(path)
+      // Once for each layer that it passes: in front of the app, what is sealed passes two.
+      expect({ path, status, length: letters.length, alike: new Set(letters).size }).toEqual({
+        path,
+        status: 200,
+        length: 36_000,
+        alike: 1,
+      })
+    }
+  },
+)

@@ -1,6 +1,6 @@
 import { createCacheback, type CachebackOptions } from '@cacheback/core'
 import { once } from 'node:events'
-import { createServer, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer, type RequestListener, type ServerOptions, type ServerResponse } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
 import type { Hand, Middleware } from '../../support/app.ts'
@@ -42,10 +42,15 @@ export const patient = { collapse: { waitMs: 600_000 } } as const
 export const ways = [{}, { version: 'long', skip: () => false }] as const
 
 /** An app of node:http, a cache in front of it, and a layer before that. */
-export async function behind(layer: Middleware, options: CachebackOptions, app: RequestListener): Promise<Client> {
+export async function behind(
+  layer: Middleware,
+  options: CachebackOptions,
+  app: RequestListener,
+  serverOptions: ServerOptions = {},
+): Promise<Client> {
   const cache = createCacheback(options)
   const listener = cache.listener(app)
-  const server = createServer((req, res) => {
+  const server = createServer(serverOptions, (req, res) => {
     layer({ req, res } as Hand)
     listener(req, res)
   })

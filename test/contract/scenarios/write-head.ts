@@ -57,6 +57,20 @@ unchangedRaw('CAP-62', 'long texts in every encoding, each with its callback', a
   await new Promise((resolve) => res.write('é'.repeat(9000), resolve))
   await new Promise<void>((resolve) => res.end('eHh4'.repeat(3000), 'base64', resolve))
 })
+scenario('CAP-63', 'a field beyond ASCII beside a long text: the bytes that Node would send', async ({ serve }) => {
+  const answer = raw((_req, res) => {
+    res.setHeader('Cache-Control', 'max-age=10')
+    if (_req.url?.includes('written')) res.writeHead(200, { 'X-Name': 'é' })
+    else res.setHeader('X-Name', 'é')
+    res.end('a'.repeat(20_000))
+  })
+  const bare = { cacheback: false, answer } as const
+  const site = await serve({ routes: { '/set': answer, '/written': answer, '/bare/set': bare, '/bare/written': bare } })
+  for (const path of ['/set', '/written']) {
+    const without = await site.ask(`/bare${path}`)
+    expect([path, (await site.ask(path)).headers['x-name']]).toEqual([path, without.headers['x-name']])
+  }
+})
 unchangedRaw('CAP-27', 'the head first, by flushHeaders', (_req, res) => {
   res.setHeader('Cache-Control', 'max-age=10')
   res.flushHeaders()

@@ -28,7 +28,7 @@ export class VaryLists {
     const text = names.join()
     if (known[0]!.join() === text) return
     const others = known.filter((list) => list.join() !== text)
-    this.#known.set(key, others.length === 0 ? this.#alone(names) : [names, ...others].slice(0, MAX_LISTS))
+    this.#known.set(key, [names, ...others].slice(0, MAX_LISTS))
   }
 
   /** The URLs of a route share theirs. */

@@ -193,22 +193,27 @@ export class Fill implements Tap {
     if ('reason' in verdict) return verdict
     const { request, seen } = this.#context
     const selecting = selectingOf(selectingNames(verdict, this.#context), request)
-    this.#selecting = selecting
     if (isSelectingTooLong(selecting)) return { reason: 'selecting-length' }
     if (seen !== undefined && !isSelectedBy(selecting, seen)) return { reason: 'key-changed' }
     if (Number(valueOf(head.fields, 'content-length') ?? 0) > this.#services.maxEntryBytes) {
       return { reason: 'too-large' }
     }
-    if (this.#services.tags === undefined) return verdict
+    const tags = this.#tagsOf(head)
+    if (tags === undefined) return { reason: 'tags' }
+    this.#selecting = selecting
+    this.#tags = tags
+    return verdict
+  }
+
+  /** What the route's own function says; undefined where it fails: stored without its tags, it would outlive its purge. */
+  #tagsOf(head: Head): readonly string[] | undefined {
+    if (this.#services.tags === undefined) return this.#tags
     try {
       const tags: unknown = this.#services.tags(viewOf(head))
-      if (!isStrings(tags)) return { reason: 'tags' }
-      this.#tags = tags
+      return isStrings(tags) ? tags : undefined
     } catch {
-      // Stored without its tags, it would outlive its purge.
-      return { reason: 'tags' }
+      return undefined
     }
-    return verdict
   }
 
   /** Why a response that has ended is not a whole one. */

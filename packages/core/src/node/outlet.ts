@@ -53,12 +53,16 @@ export function isLayered(res: ServerResponse): boolean {
   return Object.hasOwn(res, 'end') || Object.hasOwn(res, 'write') || Object.hasOwn(res, 'writeHead')
 }
 
-/** Whether what is sent on this response is sure to go straight to Node. Quicker to ask than the above, and stricter. */
+/**
+ * Whether the methods of this response are those that Node's had when the cache was loaded: no class has put others there,
+ * and nothing that has changed the prototype since. Quicker to ask than the above, and stricter.
+ */
 export function isBare(res: ServerResponse): boolean {
-  return res.end === NODE.end && res.write === NODE.write && res.writeHead === NODE.writeHead
+  return res.end === NODES.end && res.write === NODES.write && res.writeHead === NODES.writeHead
 }
 
-const NODE = ServerResponse.prototype
+const nodes = (method: string): unknown => Reflect.get(ServerResponse.prototype, method)
+const NODES = { end: nodes('end'), write: nodes('write'), writeHead: nodes('writeHead') }
 
 /** Sets fields, each name in the place of what stands there; repeated ones stay apart. */
 export function setFields(res: ServerResponse, fields: FieldLines): void {

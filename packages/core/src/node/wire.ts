@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { MAX_TEXT_BYTES } from '../engine/representation.ts'
 import { type FieldLines, withoutField } from '../policy/fields.ts'
 import { bytesOf } from './body.ts'
-import { type Outlet, bytesFor, endArguments, isLayered, setFields, setHead } from './outlet.ts'
+import { type Outlet, bytesFor, endArguments, isBare, isLayered, setFields, setHead } from './outlet.ts'
 import { INERT, PASS, type Tap } from './tap.ts'
 import { isContentField, readHead, standingFields, withField, withoutContentFields } from './head.ts'
 
@@ -23,6 +23,8 @@ export class Wire {
   readonly #below: Below
   /** A layer outside has methods of its own: it may hold bytes back, and set fields as late as in `end`. */
   readonly #isLayered: boolean
+  /** No class and no prototype has, either. */
+  readonly #isBare: boolean
   #headed = false
   #ended = false
   #destroyedByApp = false
@@ -38,6 +40,7 @@ export class Wire {
     const own = res as unknown as Below
     this.#below = { writeHead: own.writeHead, write: own.write, end: own.end, destroy: own.destroy }
     this.#isLayered = isLayered(res)
+    this.#isBare = isBare(res)
     // Each has a name before it is a property: see `nothing`.
     const writeHead: Method = (...args) => this.#writeHead(args)
     const write: Method = (...args) => (this.#isBelow ? this.#call('write', args) : this.#write(args))
@@ -160,9 +163,9 @@ export class Wire {
    * would else be made bytes twice, for the capture and by Node.
    */
   #ownBytes(chunk: unknown, encoding: unknown): Buffer | undefined {
-    if (!this.tap.mayCapture) return undefined
     if (this.#isLayered) return chunk instanceof Uint8Array ? Buffer.from(chunk) : undefined
-    if (typeof chunk !== 'string' || chunk.length <= MAX_TEXT_BYTES) return undefined
+    if (typeof chunk !== 'string' || chunk.length <= MAX_TEXT_BYTES || !this.tap.mayCapture) return undefined
+    if (!this.#isBare || !isHeadAscii(this.#res)) return undefined
     // Of an encoding that there is not, Node will say so itself.
     const isKnown = (encoding ?? undefined) === undefined || Buffer.isEncoding(encoding as string)
     return isKnown ? bytesOf(chunk, encoding) : undefined
@@ -170,7 +173,7 @@ export class Wire {
 
   /** What goes on to Node: the bytes that were made of a text in its place. */
   #passed(args: readonly unknown[], chunk: unknown, own: Buffer | undefined, callback: unknown): readonly unknown[] {
-    return own === undefined || typeof chunk !== 'string' ? args : [own, callback]
+    return own === undefined || typeof chunk !== 'string' ? args : [own, undefined, callback]
   }
 
   /**
@@ -259,6 +262,15 @@ function writtenFields(res: ServerResponse, args: readonly unknown[], lines: Reg
   for (let line = lines.exec(text); line !== null; line = lines.exec(text)) fields.push(line[1]!, line[2]!.trim())
   return fields
 }
+
+/** Whether a head is the same bytes in every encoding: Node sends one as text together with a text, and as latin1 before bytes. */
+function isHeadAscii(res: ServerResponse): boolean {
+  const text = (res as { _header?: unknown })._header
+  if (typeof text === 'string') return ASCII.test(text)
+  return [res.statusMessage, ...Object.values(res.getHeaders())].every((value) => ASCII.test(String(value)))
+}
+
+const ASCII = /^[\0-\x7f]*$/
 
 /** write and end take (chunk?, encoding?, callback?), each of which may be left out. */
 function readArguments(args: readonly unknown[]): {

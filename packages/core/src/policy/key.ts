@@ -76,13 +76,24 @@ function fullKey(parts: Omit<RequestKey, 'full' | 'hides'>): string {
   return full
 }
 
-/** The full key of a request over plain http that carries nothing else that could be in a key (see policy/plain.ts). */
+/** The full key of a plain request (see policy/plain.ts). */
 export function plainKey(host: string, path: string, query: string): string {
   return `http:${sized(host)}${sized(path)}${sized(query)}`
 }
 
-/** What the key of such a request has beside its Host, path and query. */
-export const NOTHING_ELSE = {
+/** The whole of it, whose full key has been made. */
+export function keyOfPlain(
+  { full, host, path, rawQuery, query }: Record<'full' | 'host' | 'path' | 'rawQuery' | 'query', string>,
+  rules: Rules,
+  request: RequestHead,
+): RequestKey {
+  // A plain request has a Cookie only where cookies are ignored.
+  const hides = request.headers.cookie !== undefined || hidesQuery(rules.query, rawQuery, query)
+  return { ...NOTHING_ELSE, full, host, path, query, hides }
+}
+
+/** What the key of a plain request has beside its Host, path and query. */
+const NOTHING_ELSE = {
   scheme: 'http',
   hasHost: true,
   origin: [],

@@ -5,7 +5,9 @@ import type { RouteOptions } from '../options.ts'
 import { resolveRules } from '../settings.ts'
 import { bypassReason } from './eligible.ts'
 import { CONDITIONS } from './conditions.ts'
-import { keyOf, plainKey } from './key.ts'
+import { readCookies } from './cookies.ts'
+import { readDemands } from './demands.ts'
+import { keyOf, keyOfPlain, plainKey } from './key.ts'
 import { tellingNames } from './plain.ts'
 import { keyedQuery } from './query.ts'
 
@@ -60,7 +62,11 @@ test('the key of a plain request is the key that every way gives it, and nothing
       for (const name of fields) headers[name.toLowerCase()] = '1'
       const asked = request(headers, { target: path + query })
       expect(bypassReason(asked, rules)).toBeUndefined()
-      expect(plainKey('a.test', path, keyedQuery(rules.query, query))).toBe(keyOf(asked, rules).full)
+      const keyed = keyedQuery(rules.query, query)
+      const plainly = { full: plainKey('a.test', path, keyed), host: 'a.test', path, rawQuery: query, query: keyed }
+      expect(keyOfPlain(plainly, rules, asked)).toEqual(keyOf(asked, rules))
+      expect(readDemands(asked.headers) === undefined || !rules.requestCacheControl).toBe(true)
+      expect(readCookies(rules.cookies, asked.headers.cookie).bypass).toBe(false)
       expect(CONDITIONS.some((name) => name in headers)).toBe(false)
       for (const name of ['authorization', 'range', 'if-range']) expect(name in headers).toBe(false)
       expect('cookie' in headers && rules.cookies !== 'ignore').toBe(false)

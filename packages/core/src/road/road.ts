@@ -28,8 +28,7 @@ import { readCookies } from '../policy/cookies.ts'
 import type { FieldLines, RequestHead } from '../policy/fields.ts'
 import { isUnsafe } from '../policy/invalidation.ts'
 import { readDemands } from '../policy/demands.ts'
-import { NOTHING_ELSE, keyOf } from '../policy/key.ts'
-import { hidesQuery } from '../policy/query.ts'
+import { keyOf, keyOfPlain } from '../policy/key.ts'
 import { isSelectingTooLong } from '../policy/vary.ts'
 import { dispatchOf, jobsOf } from './job-services.ts'
 import { Lookup } from './lookup.ts'
@@ -226,21 +225,11 @@ export class Road {
   }
 
   /** A plain request is for us, and its key has been made. */
-  #travelPlain({
-    visit,
-    entered,
-    recorded,
-    rules,
-    host,
-    path,
-    rawQuery,
-    query,
-    full,
-  }: Plain): Outcome | Promise<Outcome> {
+  #travelPlain(plain: Plain): Outcome | Promise<Outcome> {
+    const { visit, entered, recorded, rules } = plain
     this.journal.noteRequest()
     const request = requestHead(visit)
-    const hides = hidesQuery(rules.query, rawQuery, query) || request.headers.cookie !== undefined
-    const key = { ...NOTHING_ELSE, full, host, path, query, hides }
+    const key = keyOfPlain(plain, rules, request)
     const route = recorded ?? entered
     return this.#look({ visit, request, route, rules, entered, key, authorized: false, demands: undefined, round: 0 })
   }

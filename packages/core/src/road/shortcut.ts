@@ -30,12 +30,14 @@ export interface Plain {
 }
 
 /**
- * The short way of a hit. Most requests for what lies in memory are plain: a GET without conditions, ranges, credentials
- * or forwarding fields. They get by the shortest way what the long one would give them; whatever is not plain, or not
- * there, or must not be served as it is, goes the long way, so nothing is decided here that is not decided there.
+ * The short way of a hit. Most requests are plain: a GET without conditions, ranges, credentials or forwarding fields.
+ * They get by the shortest way what the long one would give them. Where what they want is not there, or must not be
+ * served as it is, they go on with the key that was made here; what is not plain is judged and keyed from the beginning.
+ * That the two ways cannot differ is what policy/plain.ts is about: a reason to keep out that looks at a header belongs
+ * into its list as well.
  *
  * What is odd in it, and why (test/bench, `pnpm bench --only hit`):
- * - no passage object is made, no closure, no promise;
+ * - no more is made of a request than its key: no passage, no closure, no promise;
  * - the array of fields is used again and again, and a small body is a string: head and body leave in one write.
  */
 export class Shortcut {
