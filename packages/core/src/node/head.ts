@@ -35,6 +35,29 @@ export function readHead(res: ServerResponse, args: HeadArguments): Head {
   return { status, reason: isUsual(status, reason) ? undefined : reason, fields: headFields(res, headersOf(args)) }
 }
 
+/**
+ * The lines of a head as they went out, of which these name and value. The serialised head tells the whole truth, also of a
+ * layer outside that hands Node fields of its own; without it (it is no documented property) what is set and what we passed
+ * must do.
+ */
+export function writtenFields(res: ServerResponse, args: HeadArguments, lines: RegExp): FieldLines {
+  const text = (res as { _header?: unknown })._header
+  if (typeof text !== 'string') return args.length > 1 ? readHead(res, args).fields : standingFields(res)
+  const fields: string[] = []
+  lines.lastIndex = 0
+  for (let line = lines.exec(text); line !== null; line = lines.exec(text)) fields.push(line[1]!, line[2]!.trim())
+  return fields
+}
+
+/** Whether a head is the same bytes in every encoding: Node sends one as text together with a text, and as latin1 before bytes. */
+export function isHeadAscii(res: ServerResponse): boolean {
+  const text = (res as { _header?: unknown })._header
+  if (typeof text === 'string') return ASCII.test(text)
+  return [res.statusMessage, ...Object.values(res.getHeaders())].every((value) => ASCII.test(String(value)))
+}
+
+const ASCII = /^[\0-\x7f]*$/
+
 function headFields(res: ServerResponse, headers: object | undefined): FieldLines {
   const standing = standingFields(res)
   if (headers === undefined) return standing

@@ -5,7 +5,7 @@ import { type FieldLines, withoutField } from '../policy/fields.ts'
 import { bytesOf } from './body.ts'
 import { type Outlet, bytesFor, endArguments, isBare, isLayered, setFields, setHead } from './outlet.ts'
 import { INERT, PASS, type Tap } from './tap.ts'
-import { isContentField, readHead, standingFields, withField, withoutContentFields } from './head.ts'
+import { isContentField, isHeadAscii, readHead, withField, withoutContentFields, writtenFields } from './head.ts'
 
 type Method = (...args: unknown[]) => unknown
 type Below = Record<'writeHead' | 'write' | 'end' | 'destroy', Method>
@@ -248,29 +248,6 @@ export class Wire {
     }
   }
 }
-
-/**
- * The lines of a head as they went out, of which these name and value. The serialised head tells the whole truth, also of a
- * layer outside that hands Node fields of its own; without it (it is no documented property) what is set and what we passed
- * must do.
- */
-function writtenFields(res: ServerResponse, args: readonly unknown[], lines: RegExp): FieldLines {
-  const text = (res as { _header?: unknown })._header
-  if (typeof text !== 'string') return args.length > 1 ? readHead(res, args).fields : standingFields(res)
-  const fields: string[] = []
-  lines.lastIndex = 0
-  for (let line = lines.exec(text); line !== null; line = lines.exec(text)) fields.push(line[1]!, line[2]!.trim())
-  return fields
-}
-
-/** Whether a head is the same bytes in every encoding: Node sends one as text together with a text, and as latin1 before bytes. */
-function isHeadAscii(res: ServerResponse): boolean {
-  const text = (res as { _header?: unknown })._header
-  if (typeof text === 'string') return ASCII.test(text)
-  return [res.statusMessage, ...Object.values(res.getHeaders())].every((value) => ASCII.test(String(value)))
-}
-
-const ASCII = /^[\0-\x7f]*$/
 
 /** write and end take (chunk?, encoding?, callback?), each of which may be left out. */
 function readArguments(args: readonly unknown[]): {
