@@ -1,7 +1,9 @@
+import type { ServerResponse } from 'node:http'
 import { expect } from 'vitest'
 import { hit, STORED } from '../../support/cache-status.ts'
 import { raw } from '../../support/reply.ts'
 import { scenario } from '../../support/scenario.ts'
+import { methodsOf } from './regressions-tools.ts'
 import { unchangedRaw } from './unchanged.ts'
 
 unchangedRaw('CAP-20', 'writeHead with an object', (_req, res) => {
@@ -57,16 +59,34 @@ unchangedRaw('CAP-62', 'long texts in every encoding, each with its callback', a
   await new Promise((resolve) => res.write('é'.repeat(9000), resolve))
   await new Promise<void>((resolve) => res.end('eHh4'.repeat(3000), 'base64', resolve))
 })
+/** As on-headers does it. */
+function setLate(res: ServerResponse): void {
+  const methods = methodsOf(res)
+  const writeHead = methods.writeHead.bind(res)
+  methods.writeHead = (...args) => {
+    res.setHeader('X-Name', 'é')
+    return writeHead(...args)
+  }
+}
+
 scenario('CAP-63', 'a field beyond ASCII beside a long text: the bytes that Node would send', async ({ serve }) => {
   const answer = raw((_req, res) => {
     res.setHeader('Cache-Control', 'max-age=10')
     if (_req.url?.includes('written')) res.writeHead(200, { 'X-Name': 'é' })
+    else if (_req.url?.includes('late')) setLate(res)
     else res.setHeader('X-Name', 'é')
     res.end('a'.repeat(20_000))
   })
   const bare = { cacheback: false, answer } as const
-  const site = await serve({ routes: { '/set': answer, '/written': answer, '/bare/set': bare, '/bare/written': bare } })
-  for (const path of ['/set', '/written']) {
+  const paths = ['/set', '/written', '/late']
+  const routes = paths.flatMap((path) => [
+    [path, answer],
+    [`/bare${path}`, bare],
+  ])
+  const site = await serve({
+    routes: Object.fromEntries(routes) as Readonly<Record<string, typeof answer | typeof bare>>,
+  })
+  for (const path of paths) {
     const without = await site.ask(`/bare${path}`)
     expect([path, (await site.ask(path)).headers['x-name']]).toEqual([path, without.headers['x-name']])
   }

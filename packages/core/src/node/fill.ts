@@ -37,6 +37,8 @@ export interface FillContext extends RenderContext {
   readonly seen?: SelectingHead | undefined
 }
 
+const NO_TAGS: readonly string[] = []
+
 /** One render on its way to the wire: judged at its head, captured, judged again, stored after a clean end. */
 export class Fill implements Tap {
   readonly #context: FillContext
@@ -47,7 +49,7 @@ export class Fill implements Tap {
   #storable: Storable | undefined
   #body: Body | undefined
   #receivedAt = 0
-  #tags: readonly string[] = []
+  #tags = NO_TAGS
   #selecting: Selecting = []
   /** What a 304 has just brought up to date. */
   #freshened: StoredResponse | undefined
@@ -207,7 +209,7 @@ export class Fill implements Tap {
 
   /** What the route's own function says; undefined where it fails: stored without its tags, it would outlive its purge. */
   #tagsOf(head: Head): readonly string[] | undefined {
-    if (this.#services.tags === undefined) return this.#tags
+    if (this.#services.tags === undefined) return NO_TAGS
     try {
       const tags: unknown = this.#services.tags(viewOf(head))
       return isStrings(tags) ? tags : undefined

@@ -23,8 +23,9 @@ export class Wire {
   readonly #below: Below
   /** A layer outside has methods of its own: it may hold bytes back, and set fields as late as in `end`. */
   readonly #isLayered: boolean
-  /** No class and no prototype has, either. */
+  /** No class has, nor a prototype that was changed since the cache was loaded. */
   readonly #isBare: boolean
+  readonly #onWriteHead: Method
   #headed = false
   #ended = false
   #destroyedByApp = false
@@ -52,6 +53,7 @@ export class Wire {
       return this.#call('destroy', args)
     }
     own.writeHead = writeHead
+    this.#onWriteHead = writeHead
     own.write = write
     own.end = end
     own.destroy = destroy
@@ -165,10 +167,16 @@ export class Wire {
   #ownBytes(chunk: unknown, encoding: unknown): Buffer | undefined {
     if (this.#isLayered) return chunk instanceof Uint8Array ? Buffer.from(chunk) : undefined
     if (typeof chunk !== 'string' || chunk.length <= MAX_TEXT_BYTES || !this.tap.mayCapture) return undefined
-    if (!this.#isBare || !isHeadAscii(this.#res)) return undefined
-    // Of an encoding that there is not, Node will say so itself.
+    if (!this.#isBare || !this.#knowsHead || !isHeadAscii(this.#res)) return undefined
+    // Of an encoding that there is not, Node will say so itself. Of base64 and hex that are none it counts other bytes than it
+    // sends; these are counted as they are.
     const isKnown = (encoding ?? undefined) === undefined || Buffer.isEncoding(encoding as string)
     return isKnown ? bytesOf(chunk, encoding) : undefined
+  }
+
+  /** Whether nothing inside will put more into the head when Node asks for it. */
+  get #knowsHead(): boolean {
+    return this.isHeaded || this.#res.writeHead === this.#onWriteHead
   }
 
   /** What goes on to Node: the bytes that were made of a text in its place. */

@@ -22,8 +22,8 @@ const ALWAYS = [
 /**
  * The names of fields that matter to a route which keys no headers (its option `vary` is empty). A request without any of
  * these is plain: its key is its scheme, Host, path and query, nothing keeps it from the cache, and it takes whatever is
- * fresh, unless it asks for an event stream. It is judged by nothing else (road/shortcut.ts), so every field that
- * `bypassReason`, the key or the foreground asks for has to be here.
+ * fresh, unless it asks for an event stream. But for Host and Accept (road/shortcut.ts) it is judged by nothing else, so every
+ * other field that `bypassReason`, the key or the foreground asks for has to be here.
  */
 export function tellingNames(rules: Rules): ReadonlySet<string> {
   return new Set([
