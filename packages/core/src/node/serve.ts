@@ -2,7 +2,7 @@ import { type ServerResponse, STATUS_CODES } from 'node:http'
 
 import { type StoredResponse, hasNoContent } from '../engine/stored-response.ts'
 import { isNotModified } from '../policy/conditions.ts'
-import { type FieldLines, type RequestHead, type SelectingHead, requestValue } from '../policy/fields.ts'
+import type { FieldLines, RequestHead } from '../policy/fields.ts'
 import { currentAge } from '../policy/freshness.ts'
 import { ifRangeHolds, readRanges } from '../policy/ranges.ts'
 import { withoutContentFields } from './head.ts'
@@ -47,13 +47,12 @@ export function serve(outlet: Outlet, response: StoredResponse, request: Request
 export function serveWhole(
   res: ServerResponse,
   response: StoredResponse,
-  request: SelectingHead,
+  acceptEncoding: string | undefined,
   label: Label,
   now: number,
 ): void {
   const { status, reason } = response.parts
-  const acceptEncoding = response.isEncodable ? requestValue(request, 'accept-encoding') : null
-  const representation = response.representationFor(acceptEncoding ?? undefined)
+  const representation = response.representationFor(acceptEncoding)
   response.hits += 1
   const { cacheStatus, warning } = label
   let fields: string[]

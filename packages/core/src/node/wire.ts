@@ -130,7 +130,7 @@ export class Wire {
       if (callback !== undefined) process.nextTick(callback)
       return true
     }
-    const own = this.#ownBytes(chunk, encoding)
+    const own = this.#safely(() => this.#ownBytes(chunk, encoding))
     const isOpen = this.#call('write', this.#passed(args, chunk, own, callback))
     if (!this.isHeaded) this.#safely(() => this.tap.onHeadDelayed())
     this.#safely(() => this.tap.onChunk(own ?? chunk, encoding, own !== undefined))
@@ -148,7 +148,7 @@ export class Wire {
     const isFirst = !this.#ended && !res.writableEnded
     // A socket that has heard its visitor's end cannot be written any more, and is destroyed only a moment later.
     const visitorWasThere = !res.destroyed && res.socket?.writable !== false
-    const own = this.#ownBytes(chunk, encoding)
+    const own = this.#safely(() => this.#ownBytes(chunk, encoding))
     const passed = this.#mode === 'headless' ? [callback] : this.#passed(args, chunk, own, callback)
     const result = this.#call('end', passed)
     if (!isFirst) return result

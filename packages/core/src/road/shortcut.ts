@@ -89,7 +89,7 @@ export class Shortcut {
     visit.take()
     try {
       const label = labels.hit({ visit, rules }, response, now, decision === 'stale')
-      serveWhole(res, response, req, label, now)
+      serveWhole(res, response, req.headers['accept-encoding'], label, now)
     } catch {
       // The framework stands back already.
       res.destroy()
