@@ -214,15 +214,30 @@ const LEAVE_PATIENCE_MS = 300
 function readRanked(found: unknown): (RankedFrame & { readonly floor: number }) | undefined {
   if (found === null || found === undefined) return undefined
   if (!Buffer.isBuffer(found)) throw new ForeignReplyError('MGET')
-  const rank = Number(found.toString('latin1', 1, RANK_BYTES))
-  const isList = found.toString('latin1', 0, 1) === 'v'
-  const floor = isList ? Number(found.toString('latin1', RANK_BYTES, LIST_HEAD_BYTES)) : 0
+  const isList = found[0] === LIST
   const headBytes = isList ? LIST_HEAD_BYTES : RANK_BYTES
+  const rank = readDigits(found, 1, RANK_BYTES)
+  const floor = isList ? readDigits(found, RANK_BYTES, LIST_HEAD_BYTES) : 0
   // What does not begin with a rank is nothing of ours.
-  return Number.isSafeInteger(rank) && Number.isSafeInteger(floor) && found.length >= headBytes
+  return Number.isSafeInteger(rank) && Number.isSafeInteger(floor)
     ? { frame: found.subarray(headBytes), rank, floor }
     : undefined
 }
+
+const LIST = 'v'.charCodeAt(0)
+
+/** The number that stands in these bytes, all of them digits; else NaN. By hand: a string of them would cost ten times as much. */
+function readDigits(bytes: Buffer, from: number, to: number): number {
+  let number = 0
+  for (let i = from; i < to; i += 1) {
+    const digit = bytes[i]! - ZERO
+    if (!(digit >= 0 && digit <= 9)) return Number.NaN
+    number = number * 10 + digit
+  }
+  return number
+}
+
+const ZERO = '0'.charCodeAt(0)
 
 function stateOf([latest, restoredAt, processes]: readonly unknown[]): PurgeState {
   return { latest: toNumber(latest), restoredAt: toNumber(restoredAt), processes: toNumber(processes) }

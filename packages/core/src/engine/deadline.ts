@@ -7,9 +7,14 @@ export function withDeadline<T>(promise: Promise<T>, timeoutMs: number, monotoni
     let dueAt = monotonicNow() + timeoutMs
     let timer = setTimeout(onDue, timeoutMs).unref()
     let isLenient = true
-    const stop = (): void => clearTimeout(timer)
-    promise.then(stop, stop)
-    promise.then(resolve, reject)
+    promise.then(inTime(resolve), inTime(reject))
+
+    function inTime<Value>(settle: (value: Value) => void): (value: Value) => void {
+      return (value) => {
+        clearTimeout(timer)
+        settle(value)
+      }
+    }
 
     function onDue(): void {
       const lateMs = monotonicNow() - dueAt

@@ -86,12 +86,7 @@ export class GuardedStore {
 
   /** Any other call of a shared store, behind the same guards. */
   ask<T>(name: string, limit: 'get' | 'set', call: () => Promise<T>): Promise<T> {
-    const told = (): Promise<T> =>
-      call().catch((error: unknown) => {
-        if (error instanceof SyntaxError) this.#noteForeign()
-        throw error
-      })
-    return this.#call(name, told, this.#guard.timeoutMs[limit])
+    return this.#call(name, call, this.#guard.timeoutMs[limit])
   }
 
   /** A removal in a shared store: until it has succeeded, nothing is read from under this key. */
@@ -216,12 +211,18 @@ export class GuardedStore {
     }
   }
 
-  /** Also a good reply that comes after its deadline is a sign of life. */
+  /** Also after its deadline a good reply is a sign of life, and one that cannot be read belongs to somebody else. */
   #heard<T>(call: Promise<T>): Promise<T> {
-    return call.then((result) => {
-      this.#isSilent = false
-      return result
-    })
+    return call.then(
+      (result) => {
+        this.#isSilent = false
+        return result
+      },
+      (error: unknown) => {
+        if (error instanceof SyntaxError) this.#noteForeign()
+        throw error
+      },
+    )
   }
 
   #succeeded(): void {

@@ -3,6 +3,7 @@ import type { Freshness } from '../policy/freshness.ts'
 import type { Place } from '../policy/selector.ts'
 import type { Selecting } from '../policy/vary.ts'
 import type { StoredHead } from './stored-parts.ts'
+import { isSameList } from './vary-lists.ts'
 
 /**
  * A stored head as memory keeps it. Most of it is the same for all responses of a route: they share one copy, and each
@@ -177,10 +178,6 @@ function isCommon(common: Common, head: StoredHead): boolean {
     common.search === place.search &&
     common.route === place.route
   )
-}
-
-function isSameList(one: readonly string[], other: readonly string[]): boolean {
-  return one === other || (one.length === other.length && one.every((member, index) => member === other[index]))
 }
 
 /** Milliseconds from birth on: of freshness, with the windows behind it, and until nothing is left of it. */

@@ -7,6 +7,7 @@ import type { PurgeReport } from '../types.ts'
 import { type ReadSelector, selects } from '../policy/selector.ts'
 import { namesOf, selectingOf } from '../policy/vary.ts'
 import { decodeFrame, isVaryIndex } from '../stores/frame.ts'
+import { KnownHeads } from '../stores/known-heads.ts'
 import { isKeyv, keyvStore } from '../stores/keyv-store.ts'
 import { isSharedStore } from '../stores/shared-store.ts'
 import type { Claim } from './claim.ts'
@@ -48,6 +49,8 @@ export class Library {
   readonly #ownAlone = recordsOf<{ readonly receivedAt: number }>()
   readonly #writes = new Set<Promise<unknown>>()
   readonly #encoder = new Encoder()
+  /** Where nothing is kept in memory. */
+  readonly #knownHeads: KnownHeads | undefined
   readonly #readTimeoutMs: number
   readonly #maxEntryBytes: number
   #moment = 0
@@ -58,6 +61,7 @@ export class Library {
     this.memory = new Memory(settings.memoryMaxBytes, (response) => {
       journal.note('evict', () => this.describe(response))
     })
+    this.#knownHeads = this.memory.isOn ? undefined : new KnownHeads()
     this.#readTimeoutMs = settings.storeTimeoutMs.get
     this.#maxEntryBytes = settings.maxEntryBytes
     const { store } = settings
@@ -323,7 +327,7 @@ export class Library {
 
   /** What is larger than anything that is stored here is a forgery, or another cache's with other bounds. */
   #decode(frame: Uint8Array, full: string): ReturnType<typeof decodeFrame> {
-    const decoded = decodeFrame(frame, full, this.memory.isOn)
+    const decoded = decodeFrame(frame, full, this.#knownHeads)
     const isResponse = typeof decoded === 'object' && !isVaryIndex(decoded)
     return isResponse && decoded.body.length > this.#maxEntryBytes ? undefined : decoded
   }

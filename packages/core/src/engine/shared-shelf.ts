@@ -10,7 +10,7 @@ import { recordsOf } from './records.ts'
 import type { Found, Shelf } from './shelf.ts'
 import { type StoredParts, ttlMsOf } from './stored-parts.ts'
 import type { StoredResponse } from './stored-response.ts'
-import type { VaryLists } from './vary-lists.ts'
+import { type VaryLists, isSameList } from './vary-lists.ts'
 
 type Frame = Exclude<ReturnType<typeof decodeFrame>, typeof FOREIGN | undefined>
 interface Ranked {
@@ -30,11 +30,8 @@ export class SharedShelf implements Shelf {
   readonly #varyLists: VaryLists
   /** What is to be added to a time of this process to make it one of the store. */
   readonly #offsetMs: () => number | Promise<number>
-  /** What has been seen under an address, good for anything or not: what is no newer than that need not be looked at again. */
-  readonly #ranks = recordsOf<{ readonly rank: number }>()
   readonly #reads = new Map<string, Promise<Found | undefined>>()
-  /** Digests cost more than looking them up. */
-  readonly #addresses = recordsOf<Address>()
+  readonly #slots = recordsOf<Slot>()
 
   constructor(
     store: GuardedStore,
@@ -53,32 +50,23 @@ export class SharedShelf implements Shelf {
   }
 
   /** Where the render of a request will lie, as far as its selecting headers are known. */
-  addressOf(key: RequestKey, request: RequestHead): Address {
-    return this.#addressBy(key, request, this.#varyLists.of(key.full)[0])
-  }
-
-  rankOf({ entry }: Address): number {
-    return this.#ranks.get(entry)?.rank ?? 0
+  slotOf(key: RequestKey, request: RequestHead): Slot {
+    return this.#slotBy(key, request, this.#varyLists.of(key.full)[0])
   }
 
   /** Those who ask for the same at the same moment share one read. */
   read(key: RequestKey, request: RequestHead): Promise<Found | undefined> {
     const [known] = this.#varyLists.of(key.full)
-    const address = this.#addressBy(key, request, known)
-    const { entry } = address
-    const underWay = this.#reads.get(entry)
+    const slot = this.#slotBy(key, request, known)
+    const underWay = this.#reads.get(slot.entry)
     if (underWay !== undefined) return underWay
-    const read = this.#read(key, request, address, known)
-    this.#reads.set(entry, read)
-    const forget = (): void => {
-      if (this.#reads.get(entry) === read) this.#reads.delete(entry)
-    }
-    read.then(forget, forget)
+    const read = this.#read(key, request, slot, known)
+    this.#reads.set(slot.entry, read)
     return read
   }
 
   async has({ host, path, full }: RequestKey): Promise<boolean> {
-    const { url } = this.#address(host, path, full, full)
+    const { url } = this.#slot(host, path, full, full)
     const [found] = await this.#store.readAll(
       [url],
       () => this.#member.read(url, []),
@@ -88,7 +76,7 @@ export class SharedShelf implements Shelf {
   }
 
   async holds(response: StoredResponse): Promise<boolean> {
-    const { url, entry } = this.#addressOf(response)
+    const { url, entry } = this.#slotOf(response)
     const entries = entry === url ? [] : [entry]
     const found = await this.#store.readAll(
       [url, ...entries],
@@ -102,7 +90,7 @@ export class SharedShelf implements Shelf {
     const { claim, parts } = response
     await claim?.ready
     const offsetMs = await this.#offsetMs()
-    const address = this.#addressOf(response)
+    const address = this.#slotOf(response)
     const index = parts.selecting.length === 0 ? undefined : { key: parts.key, names: this.#varyLists.of(parts.key) }
     const rank = claim?.rank ?? 0
     response.rank = rank
@@ -137,7 +125,7 @@ export class SharedShelf implements Shelf {
   }
 
   remove(response: StoredResponse): Promise<void> {
-    const address = this.#addressOf(response)
+    const address = this.#slotOf(response)
     return this.#store.remove(address.entry, () => this.#member.remove(address, response.rank))
   }
 
@@ -145,36 +133,41 @@ export class SharedShelf implements Shelf {
   async #read(
     key: RequestKey,
     request: RequestHead,
-    { url, entry }: Address,
+    slot: Slot,
     known: readonly string[] | undefined,
   ): Promise<Found | undefined> {
-    const asked = entry === url ? [] : [entry]
-    const [atUrl, ...others] = await this.#fetch(key, url, asked)
-    if (atUrl === undefined) return undefined
-    if (!isVaryIndex(atUrl.stored)) {
-      this.#varyLists.note(key.full, [])
-      return this.#found(atUrl.stored, atUrl.rank)
+    const { atUrl: url } = slot
+    try {
+      const [atUrl, first] = await this.#fetch(key, url, slot === url ? [] : [slot])
+      if (atUrl === undefined) return undefined
+      if (!isVaryIndex(atUrl.stored)) {
+        this.#varyLists.note(key.full, [])
+        return this.#found(atUrl.stored, atUrl.rank)
+      }
+      const lists = atUrl.stored.names
+      for (const names of lists.toReversed()) this.#varyLists.note(key.full, names)
+      // What has been asked for already, then the rest of the lists at once.
+      if (first !== undefined && !isVaryIndex(first.stored) && isSameList(lists[0], known)) {
+        return this.#found(first.stored, first.rank)
+      }
+      const rest = lists.map((names) => this.#slotBy(key, request, names)).filter(({ entry }) => entry !== slot.entry)
+      const more = rest.length === 0 ? [] : (await this.#fetch(key, url, rest)).slice(1)
+      for (const found of [...more, first]) {
+        if (found !== undefined && !isVaryIndex(found.stored)) return this.#found(found.stored, found.rank)
+      }
+      return undefined
+    } finally {
+      // Perhaps that of another who has asked after a write: then one more read is shared by nobody.
+      this.#reads.delete(slot.entry)
     }
-    const lists = atUrl.stored.names
-    for (const names of lists.toReversed()) this.#varyLists.note(key.full, names)
-    // What has been asked for already, then the rest of the lists at once.
-    const first = others[0]
-    if (first !== undefined && !isVaryIndex(first.stored) && lists[0]?.join() === known?.join()) {
-      return this.#found(first.stored, first.rank)
-    }
-    const rest = lists.map((names) => this.#addressBy(key, request, names).entry).filter((one) => one !== entry)
-    const more = rest.length === 0 ? [] : (await this.#fetch(key, url, rest)).slice(1)
-    for (const found of [...more, first]) {
-      if (found !== undefined && !isVaryIndex(found.stored)) return this.#found(found.stored, found.rank)
-    }
-    return undefined
   }
 
-  async #fetch(key: RequestKey, url: string, entries: readonly string[]): Promise<readonly (Ranked | undefined)[]> {
-    const addresses = [url, ...entries]
+  async #fetch(key: RequestKey, atUrl: Slot, others: readonly Slot[]): Promise<readonly (Ranked | undefined)[]> {
+    const slots = [atUrl, ...others]
+    const entries = others.map(({ entry }) => entry)
     const all = await this.#store.readAll(
-      addresses,
-      () => this.#member.read(url, entries),
+      [atUrl.entry, ...entries],
+      () => this.#member.read(atUrl.entry, entries),
       ({ frame, rank }): Decoded<Ranked> => {
         const stored = this.#decode(frame, key.full)
         if (stored === undefined || typeof stored === 'symbol') return stored
@@ -182,9 +175,7 @@ export class SharedShelf implements Shelf {
       },
     )
     for (const [i, found] of all.entries()) {
-      const address = addresses[i]!
-      const isNews = found !== undefined && this.#ranks.get(address)?.rank !== found.rank
-      if (isNews) this.#ranks.set(address, { rank: found.rank })
+      if (found !== undefined) slots[i]!.rank = found.rank
     }
     return all
   }
@@ -195,24 +186,41 @@ export class SharedShelf implements Shelf {
     return typeof offset === 'number' ? at(offset) : offset.then(at)
   }
 
-  #addressBy(key: RequestKey, request: RequestHead, names: readonly string[] | undefined): Address {
+  #slotBy(key: RequestKey, request: RequestHead, names: readonly string[] | undefined): Slot {
     const variant = names === undefined ? key.full : variantKey(key.full, selectingOf(names, request))
-    return this.#address(key.host, key.path, key.full, variant)
+    return this.#slot(key.host, key.path, key.full, variant)
   }
 
-  #addressOf(response: StoredResponse): Address {
+  #slotOf(response: StoredResponse): Slot {
     const { key, place } = response.parts
-    return this.#address(place.host, place.path, key, response.variant)
+    return this.#slot(place.host, place.path, key, response.variant)
   }
 
-  #address(host: string, path: string, full: string, variant: string): Address {
-    const known = this.#addresses.get(variant)
+  #slot(host: string, path: string, full: string, variant: string): Slot {
+    const known = this.#slots.get(variant)
     if (known !== undefined) return known
-    const url =
-      variant === full ? storeKey(this.#namespace, host, path, full) : this.#address(host, path, full, full).url
-    const address = { url, entry: variant === full ? url : variantStoreKey(url, variant) }
-    this.#addresses.set(variant, address)
-    return address
+    const atUrl = variant === full ? undefined : this.#slot(host, path, full, full)
+    const entry =
+      atUrl === undefined ? storeKey(this.#namespace, host, path, full) : variantStoreKey(atUrl.entry, variant)
+    const slot = new Slot(entry, atUrl)
+    this.#slots.set(variant, slot)
+    return slot
+  }
+}
+
+/** An address, made once: its digests cost more than looking it up. */
+class Slot implements Address {
+  readonly url: string
+  readonly entry: string
+  /** That of its URL. */
+  readonly atUrl: Slot
+  /** Of what has been seen here last, good for anything or not: what is no newer need not be looked at again. */
+  rank = 0
+
+  constructor(entry: string, atUrl: Slot | undefined) {
+    this.url = atUrl?.entry ?? entry
+    this.entry = entry
+    this.atUrl = atUrl ?? this
   }
 }
 

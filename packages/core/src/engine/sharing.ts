@@ -72,19 +72,19 @@ export class Sharing {
 
   /** Asks for the lease of a render. `after`: the rank of what is there already and not good enough. */
   lease(key: RequestKey, request: RequestHead, after: number): Promise<Lease> {
-    const address = this.shelf.addressOf(key, request)
-    return this.#leases.take(address, Math.max(after, this.shelf.rankOf(address)))
+    const slot = this.shelf.slotOf(key, request)
+    return this.#leases.take(slot, Math.max(after, slot.rank))
   }
 
   /** The place of a render that nobody else would wait for. */
   order(key: RequestKey, request: RequestHead, known: number): Claim {
-    const address = this.shelf.addressOf(key, request)
-    return this.#leases.order(address, Math.max(known, this.shelf.rankOf(address)))
+    const slot = this.shelf.slotOf(key, request)
+    return this.#leases.order(slot, Math.max(known, slot.rank))
   }
 
   /** For a visitor whose look the store has not answered: to ask it for a lease would cost him a second deadline. */
   claimOfSilence(key: RequestKey, request: RequestHead): Claim | undefined {
-    return this.#store.isSilent ? this.#leases.none(this.shelf.addressOf(key, request)) : undefined
+    return this.#store.isSilent ? this.#leases.none(this.shelf.slotOf(key, request)) : undefined
   }
 
   /** What has been rendered here a moment ago is not behind anybody yet. */

@@ -25,16 +25,20 @@ export class VaryLists {
       this.#known.set(key, this.#alone(names))
       return
     }
-    const text = names.join()
-    if (known[0]!.join() === text) return
-    const others = known.filter((list) => list.join() !== text)
+    if (isSameList(known[0], names)) return
+    const others = known.filter((list) => !isSameList(list, names))
     this.#known.set(key, [names, ...others].slice(0, MAX_LISTS))
   }
 
   /** The URLs of a route share theirs. */
   #alone(names: readonly string[]): readonly (readonly string[])[] {
-    const [last] = this.#last
-    if (last !== names && last?.join() !== names.join()) this.#last = [names]
+    if (!isSameList(this.#last[0], names)) this.#last = [names]
     return this.#last
   }
+}
+
+/** Whether both have the same members in the same order, or neither is there. */
+export function isSameList(one: readonly string[] | undefined, other: readonly string[] | undefined): boolean {
+  if (one === other) return true
+  return one?.length === other?.length && one?.every((member, index) => member === other?.[index]) === true
 }

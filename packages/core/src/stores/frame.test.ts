@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import type { StoredParts } from '../engine/stored-parts.ts'
 import { StoredResponse } from '../engine/stored-response.ts'
 import { FOREIGN, decodeFrame, decodePurges, encodeIndex, encodePurges, encodeResponse, isVaryIndex } from './frame.ts'
+import { KnownHeads } from './known-heads.ts'
 
 const PARTS: StoredParts = {
   key: 'http:6:a.test2:/x0:',
@@ -45,7 +46,15 @@ function forge(head: unknown, body = PARTS.body, magic = 'cbk1'): Buffer {
 }
 
 const { body, ...HEAD } = { kind: 'response', ...PARTS, bodyBytes: PARTS.body.length }
-const decode = (frame: Uint8Array) => decodeFrame(frame, PARTS.key)
+const known = new KnownHeads()
+
+/** However often it has been read before, by a cache that remembers heads, the same comes of it. */
+function decode(frame: Uint8Array): ReturnType<typeof decodeFrame> {
+  const read = decodeFrame(frame, PARTS.key)
+  expect(decodeFrame(frame, PARTS.key, known)).toEqual(read)
+  expect(decodeFrame(frame, PARTS.key, known)).toEqual(read)
+  return read
+}
 
 describe('a response', () => {
   test('comes back as it was', () => {
@@ -133,10 +142,41 @@ test.each(['x\0y', 'a,b', 'a b', 'A', '', 'a\n'])('%j is the name of no selectin
 
 test('what is not kept has the bytes of its frame, what is has bytes of its own', () => {
   const frame = encodeResponse({ ...PARTS, body: Buffer.alloc(20_000, 'x') })
-  const bufferOf = (isKept: boolean): ArrayBufferLike =>
-    (decodeFrame(frame, PARTS.key, isKept) as StoredParts).body.buffer
-  expect(bufferOf(false)).toBe(frame.buffer)
-  expect(bufferOf(true)).not.toBe(frame.buffer)
+  const bufferOf = (heads?: KnownHeads): ArrayBufferLike =>
+    (decodeFrame(frame, PARTS.key, heads) as StoredParts).body.buffer
+  expect([bufferOf(known), bufferOf(known)]).toEqual([frame.buffer, frame.buffer])
+  expect(bufferOf()).not.toBe(frame.buffer)
+})
+
+test('a head is read once, and known by its bytes alone', () => {
+  const heads = new KnownHeads()
+  const read = (parts: StoredParts, key = parts.key) => decodeFrame(encodeResponse(parts), key, heads)
+  const first = read(PARTS) as StoredParts
+  const again = read(PARTS) as StoredParts
+  expect(again.fields).toBe(first.fields)
+  expect(again.place).toBe(first.place)
+  // The same head, and bytes that are others: they are what is sent.
+  const changed = { ...PARTS, body: Buffer.from(PARTS.body.toString().toUpperCase()) }
+  expect(read(changed)).toEqual(changed)
+  expect(read({ ...PARTS, status: 404 })).toEqual({ ...PARTS, status: 404 })
+  expect(read(PARTS, 'another')).toBe(FOREIGN)
+  expect(read(PARTS)).toEqual(PARTS)
+})
+
+test('what has the same checksum by chance is told apart, and the length of a body is looked at in any case', () => {
+  const frame = encodeResponse(PARTS)
+  const checksum = frame.readUInt32BE(8)
+  const text = Buffer.from(frame.subarray(12, 12 + frame.readUInt32BE(4)))
+  const { body: _, ...parts } = PARTS
+  const heads = new KnownHeads()
+  heads.note(checksum, Buffer.from(text.toString().replace('200', '201')), {
+    key: PARTS.key,
+    parts: { ...parts, status: 201 },
+    bodyBytes: PARTS.body.length,
+  })
+  expect(decodeFrame(frame, PARTS.key, heads)).toEqual(PARTS)
+  heads.note(checksum, text, { key: PARTS.key, parts, bodyBytes: PARTS.body.length + 1 })
+  expect(decodeFrame(frame, PARTS.key, heads)).toBeUndefined()
 })
 
 test('what is whole, and stands under another key, is foreign', () => {

@@ -7,6 +7,7 @@ import { HOP_BY_HOP } from '../policy/fields.ts'
 import { WIRE_VERSION } from '../policy/key.ts'
 import type { Place } from '../policy/selector.ts'
 import { isSelectingName } from '../policy/vary.ts'
+import type { KnownHeads, ReadHead, ResponseHead, VaryIndex } from './known-heads.ts'
 
 /**
  * A frame: magic and version, the length of the head, a checksum of all that follows, the head as JSON, the body raw.
@@ -15,12 +16,6 @@ import { isSelectingName } from '../policy/vary.ts'
 const MAGIC = Buffer.from(`cbk${WIRE_VERSION}`, 'latin1')
 const PREFIX_BYTES = MAGIC.length + 8
 const MAX_HEAD_BYTES = 1024 * 1024
-
-/** What is stored under the key of a request whose responses vary: the lists of their selecting headers, newest first. */
-export interface VaryIndex {
-  readonly key: string
-  readonly names: readonly (readonly string[])[]
-}
 
 export function encodeResponse(parts: StoredParts): Buffer {
   const { body, ...head } = parts
@@ -40,31 +35,36 @@ export function encodePurges(marks: readonly object[]): Buffer {
 export const FOREIGN: unique symbol = Symbol('foreign')
 
 /**
- * Reads a frame that should stand under this full key. Undefined for all that is broken or of another version. `isKept`:
- * whether what is read outlives the answer to one request, and so needs a body of its own.
+ * Reads a frame that should stand under this full key. Undefined for all that is broken or of another version. `known`:
+ * the heads that a cache without copies in memory has read before; what it reads does not outlive the answer to one
+ * request, so the body stays where it is.
  */
 export function decodeFrame(
-  frame: Uint8Array,
+  bytes: Uint8Array,
   key: string,
-  isKept = true,
+  known?: KnownHeads,
 ): StoredParts | VaryIndex | typeof FOREIGN | undefined {
-  const decoded = decode(frame)
-  if (decoded === undefined) return undefined
-  const { head, body } = decoded
-  if (head['kind'] === 'purges' || (typeof head['key'] === 'string' && head['key'] !== key)) return FOREIGN
-  if (head['key'] !== key) return undefined
-  if (head['kind'] === 'vary') return readIndex(head, key)
-  return head['kind'] === 'response' ? readResponse(head, isKept ? ownBytes(body) : body, key) : undefined
+  const frame = open(bytes)
+  if (frame === undefined) return undefined
+  const { checksum, text, body } = frame
+  const before = known?.find(checksum, text)
+  const head = before?.key === key ? before : readHead(text, key)
+  if (head === undefined || head === FOREIGN) return head
+  if (head !== before) known?.note(checksum, text, head)
+  if (isVaryIndex(head)) return head
+  if (head.bodyBytes !== body.length) return undefined
+  return { ...head.parts, body: known === undefined ? ownBytes(body) : body }
 }
 
 /** Reads the record of purges. */
 export function decodePurges(frame: Uint8Array): unknown {
-  const head = decode(frame)?.head
+  const opened = open(frame)
+  const head = opened && parse(opened.text)
   if (head?.['kind'] === 'purges') return head['marks']
   return head?.['kind'] === 'response' || head?.['kind'] === 'vary' ? FOREIGN : undefined
 }
 
-export function isVaryIndex(stored: StoredParts | VaryIndex): stored is VaryIndex {
+export function isVaryIndex(stored: StoredParts | ReadHead): stored is VaryIndex {
   return 'names' in stored
 }
 
@@ -82,23 +82,44 @@ function encode(head: object, body: Buffer): Buffer {
   return frame
 }
 
-function decode(bytes: Uint8Array): { head: Record<string, unknown>; body: Buffer } | undefined {
-  const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (frame.length < PREFIX_BYTES || !frame.subarray(0, MAGIC.length).equals(MAGIC)) return undefined
-  const headBytes = frame.readUInt32BE(MAGIC.length)
-  if (headBytes > MAX_HEAD_BYTES || PREFIX_BYTES + headBytes > frame.length) return undefined
-  if (frame.readUInt32BE(MAGIC.length + 4) !== crc32(frame.subarray(PREFIX_BYTES))) return undefined
+interface Frame {
+  readonly checksum: number
+  /** The head, as JSON. */
+  readonly text: Buffer
+  readonly body: Buffer
+}
+
+/** Undefined where the frame is not as its prefix says. */
+function open(bytes: Uint8Array): Frame | undefined {
+  const frame = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (frame.length < PREFIX_BYTES || frame.compare(MAGIC, 0, MAGIC.length, 0, MAGIC.length) !== 0) return undefined
+  const bodyAt = PREFIX_BYTES + frame.readUInt32BE(MAGIC.length)
+  if (bodyAt > PREFIX_BYTES + MAX_HEAD_BYTES || bodyAt > frame.length) return undefined
+  const checksum = frame.readUInt32BE(MAGIC.length + 4)
+  if (checksum !== crc32(frame.subarray(PREFIX_BYTES))) return undefined
+  return { checksum, text: frame.subarray(PREFIX_BYTES, bodyAt), body: frame.subarray(bodyAt) }
+}
+
+function parse(text: Buffer): Record<string, unknown> | undefined {
   try {
-    const head: unknown = JSON.parse(frame.toString('utf8', PREFIX_BYTES, PREFIX_BYTES + headBytes))
-    if (typeof head !== 'object' || head === null) return undefined
-    return { head: head as Record<string, unknown>, body: frame.subarray(PREFIX_BYTES + headBytes) }
+    const head: unknown = JSON.parse(text.toString())
+    return typeof head === 'object' && head !== null ? (head as Record<string, unknown>) : undefined
   } catch {
     return undefined
   }
 }
 
+function readHead(text: Buffer, key: string): ReadHead | typeof FOREIGN | undefined {
+  const head = parse(text)
+  if (head === undefined) return undefined
+  if (head['kind'] === 'purges' || (typeof head['key'] === 'string' && head['key'] !== key)) return FOREIGN
+  if (head['key'] !== key) return undefined
+  if (head['kind'] === 'vary') return readIndex(head, key)
+  return head['kind'] === 'response' ? readResponse(head, key) : undefined
+}
+
 /** Copies the known properties one by one, each checked. */
-function readResponse(head: Record<string, unknown>, body: Buffer, key: string): StoredParts | undefined {
+function readResponse(head: Record<string, unknown>, key: string): ResponseHead | undefined {
   const {
     selecting,
     status,
@@ -116,7 +137,7 @@ function readResponse(head: Record<string, unknown>, body: Buffer, key: string):
     isWhole,
     isInner,
   } = head
-  if (bodyBytes !== body.length || !isStatus(status) || !isFieldLines(fields)) return undefined
+  if (!isNumber(bodyBytes) || !isStatus(status) || !isFieldLines(fields)) return undefined
   if (!isSelecting(selecting) || !isNumber(receivedAt) || !isNumber(epoch) || typeof authorized !== 'boolean') {
     return undefined
   }
@@ -126,13 +147,12 @@ function readResponse(head: Record<string, unknown>, body: Buffer, key: string):
   const times = readTimes(freshness)
   const readPlace = readPlaceOf(place)
   if (times === undefined || readPlace === undefined) return undefined
-  return {
+  const parts = {
     key,
     selecting,
     status,
     reason,
     fields,
-    body,
     place: readPlace,
     freshness: times,
     receivedAt,
@@ -144,6 +164,7 @@ function readResponse(head: Record<string, unknown>, body: Buffer, key: string):
     isInner,
     epoch,
   }
+  return { key, parts, bodyBytes }
 }
 
 function readIndex(head: Record<string, unknown>, key: string): VaryIndex | undefined {
