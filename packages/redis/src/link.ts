@@ -100,9 +100,12 @@ class ClientLink implements Link {
     this.#connection = new RedisConnection(client)
   }
 
-  async run(_key: string, words: readonly Word[]): Promise<unknown> {
-    const connecting = this.#connection.ready()
-    if (connecting !== undefined) await connecting
+  run(_key: string, words: readonly Word[]): Promise<unknown> {
+    return this.#client.isReady ? this.#client.sendCommand(words, AS_BYTES) : this.#runLater(words)
+  }
+
+  async #runLater(words: readonly Word[]): Promise<unknown> {
+    await this.#connection.ready()
     return this.#client.sendCommand(words, AS_BYTES)
   }
 

@@ -71,13 +71,13 @@ export class GuardedStore {
   async readAll<T>(
     keys: readonly string[],
     read: () => Promise<readonly (RankedFrame | undefined)[]>,
-    decode: (found: RankedFrame) => Decoded<T>,
+    decode: (found: RankedFrame, index: number) => Decoded<T>,
   ): Promise<(T | undefined)[]> {
     const found = await this.ask('get', 'get', read)
     return keys.map((key, index) => {
       const frame = found[index]
       if (frame === undefined || this.#doubts.has(key)) return undefined
-      const decoded = decode(frame)
+      const decoded = decode(frame, index)
       if (decoded !== FOREIGN) return decoded
       this.#noteForeign()
       return undefined

@@ -96,10 +96,10 @@ describe.each([
     const response = rendered(1)
     library.keep(response)
     await library.idle()
-    library.invalidate('a.test', '/other', undefined)
-    library.invalidate('b.test', '/other?a=1', undefined)
+    library.invalidations.invalidateUrl('a.test', '/other', undefined)
+    library.invalidations.invalidateUrl('b.test', '/other?a=1', undefined)
     expect(library.epoch).toBe(0)
-    library.invalidate('A.test', '/', undefined)
+    library.invalidations.invalidateUrl('A.test', '/', undefined)
     expect(library.epoch).toBe(NOW)
     await library.idle()
     expect(library.admits(response)).toBe(false)
@@ -108,13 +108,13 @@ describe.each([
 
   test('an unsafe request purges what is being rendered', () => {
     const library = make()
-    const ends = [library.beginRender('/'), library.beginRender('/')]
+    const ends = [library.invalidations.beginRender('/'), library.invalidations.beginRender('/')]
     ends[0]!()
-    library.invalidate('a.test', '/', undefined)
+    library.invalidations.invalidateUrl('a.test', '/', undefined)
     expect(library.keep(rendered(1))).toEqual({ refused: 'purged' })
     ends[1]!()
     const { epoch } = library
-    library.invalidate('a.test', '/', undefined)
+    library.invalidations.invalidateUrl('a.test', '/', undefined)
     expect(library.epoch).toBe(epoch)
   })
 
@@ -123,7 +123,7 @@ describe.each([
     const [here, there] = [open({ ...options, store }), open({ ...options, store })]
     there.keep(rendered(1))
     await there.idle()
-    here.invalidate('a.test', '/', KEY)
+    here.invalidations.invalidateUrl('a.test', '/', KEY)
     await here.idle()
     expect(here.epoch).toBe(NOW)
     expect(await found(here)).toBeUndefined()

@@ -14,6 +14,7 @@ import type { Claim } from './claim.ts'
 import { Encoder } from './encoder.ts'
 import type { Written } from './flights.ts'
 import { GuardedStore } from './guarded-store.ts'
+import { Invalidations } from './invalidations.ts'
 import type { Journal } from './journal.ts'
 import { Memory, isLater } from './memory.ts'
 import { Order } from './order.ts'
@@ -33,6 +34,7 @@ const MAX_READS_PER_LOOK = 6
 export class Library {
   readonly memory: Memory
   readonly namespace: string
+  readonly invalidations: Invalidations
   readonly #journal: Journal
   readonly #store: GuardedStore | undefined
   readonly #shelf: Shelf | undefined
@@ -40,8 +42,6 @@ export class Library {
   /** What this process has to do with the others behind the same store, where that can be shared. */
   readonly sharing: Sharing | undefined
   readonly #varyLists = new VaryLists()
-  /** Renders under way, by path. */
-  readonly #rendering = new Map<string, number>()
   /** Without copies in memory, what has come later. */
   readonly #order = new Order()
   readonly #searchRules = recordsOf<SearchRule>()
@@ -74,7 +74,7 @@ export class Library {
         decode,
         varyLists: this.#varyLists,
         nextOrder: () => this.nextOrder(),
-        onLearnt: (selector) => this.#removeInvalidated(selector),
+        onLearnt: (selector) => this.invalidations.removeWhatIsOf(selector),
         onLost: () => this.memory.clear(),
       })
       this.#shelf = this.sharing.shelf
@@ -82,8 +82,19 @@ export class Library {
     } else {
       this.#shelf = this.#store && new PlainShelf(this.#store, this.namespace, decode, this.#varyLists)
       const record = `${this.namespace}purges${WIRE_VERSION === 1 ? '' : WIRE_VERSION}`
-      this.#ledger = new PurgeLedger(this.#store, record, settings, (selector) => this.#removeInvalidated(selector))
+      this.#ledger = new PurgeLedger(this.#store, record, settings, (selector) =>
+        this.invalidations.removeWhatIsOf(selector),
+      )
     }
+    this.invalidations = new Invalidations({
+      memory: this.memory,
+      shelf: this.#shelf,
+      purges: this.#ledger,
+      isShared: this.sharing !== undefined,
+      hasStored: (path) => this.#order.hasPath(path),
+      remove: (response) => this.remove(response),
+      track: (work) => void this.#track(work),
+    })
   }
 
   /** Numbers the renders of this process, so that an older one never replaces a newer. */
@@ -243,62 +254,6 @@ export class Library {
     const told = this.#ledger.purge(selector, soft)
     this.memory.removeWhere((response) => selects(selector, response.parts.place) && !this.#ledger.admits(response))
     return told
-  }
-
-  /** A render of this path begins; the returned function says that it has ended. */
-  beginRender(path: string): () => void {
-    this.#rendering.set(path, (this.#rendering.get(path) ?? 0) + 1)
-    return () => {
-      const left = (this.#rendering.get(path) ?? 1) - 1
-      if (left === 0) this.#rendering.delete(path)
-      else this.#rendering.set(path, left)
-    }
-  }
-
-  /**
-   * Invalidates one URL of a host after an unsafe request (RFC 9111 §4.4), if anything is stored for it or being
-   * rendered: a mark for each of an app's writes would soon be too many. `key`: that of a GET for the same URL.
-   */
-  invalidate(host: string, target: string, key: RequestKey | undefined): void {
-    const [path] = target.split('?', 1) as [string]
-    const selector: ReadSelector = { kind: 'url', host: host.toLowerCase(), path: target }
-    const isKnown = this.memory.holdsPath(path) || this.#order.hasPath(path) || this.#rendering.has(path)
-    if (isKnown) void this.#track(this.#invalidate(selector))
-    else if (key !== undefined && this.#store !== undefined) void this.#track(this.#invalidateIfStored(key, selector))
-  }
-
-  /** Invalidates a group of an origin (RFC 9875). */
-  invalidateGroup(host: string, name: string): void {
-    void this.#track(this.#invalidate({ kind: 'tag', name, host: host.toLowerCase() }))
-  }
-
-  async #invalidateIfStored(key: RequestKey, selector: ReadSelector): Promise<void> {
-    const found = this.#shelf?.has(key)
-    // What cannot be looked up is invalidated all the same: the mark is told when the store is back.
-    const isStored = await found?.catch(() => true)
-    if (isStored === true) await this.#invalidate(selector)
-  }
-
-  /** Removes one entry for an application that asks, or makes it stale. Rejects where the store could not be told. */
-  async invalidateOne(path: string, soft: boolean): Promise<void> {
-    await this.#invalidate({ kind: 'url', host: undefined, path }, soft)
-  }
-
-  /** The mark fences what is being rendered and reaches other processes; what is here goes at once. */
-  async #invalidate(selector: ReadSelector, soft = false): Promise<void> {
-    const told = this.#ledger.purge(selector, soft, true)
-    this.#removeInvalidated(selector)
-    await told
-  }
-
-  #removeInvalidated(selector: ReadSelector): void {
-    if (selector.kind !== 'url') return
-    for (const response of this.memory.atPath(selector.path.split('?', 1)[0]!)) {
-      if (this.#ledger.admits(response)) continue
-      // Where others hear of it, what lies in the store is purged as well; else it is removed here.
-      if (this.sharing === undefined) this.remove(response)
-      else this.memory.remove(response)
-    }
   }
 
   describe(response: StoredResponse): { key: string; route: string | undefined } {

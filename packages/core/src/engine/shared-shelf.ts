@@ -162,22 +162,19 @@ export class SharedShelf implements Shelf {
     }
   }
 
-  async #fetch(key: RequestKey, atUrl: Slot, others: readonly Slot[]): Promise<readonly (Ranked | undefined)[]> {
-    const slots = [atUrl, ...others]
+  #fetch(key: RequestKey, atUrl: Slot, others: readonly Slot[]): Promise<readonly (Ranked | undefined)[]> {
     const entries = others.map(({ entry }) => entry)
-    const all = await this.#store.readAll(
+    return this.#store.readAll(
       [atUrl.entry, ...entries],
       () => this.#member.read(atUrl.entry, entries),
-      ({ frame, rank }): Decoded<Ranked> => {
+      ({ frame, rank }, index): Decoded<Ranked> => {
         const stored = this.#decode(frame, key.full)
         if (stored === undefined || typeof stored === 'symbol') return stored
+        const slot = index === 0 ? atUrl : others[index - 1]!
+        slot.rank = rank
         return { stored, rank }
       },
     )
-    for (const [i, found] of all.entries()) {
-      if (found !== undefined) slots[i]!.rank = found.rank
-    }
-    return all
   }
 
   #found(stored: StoredParts, rank: number): Found | Promise<Found> {

@@ -74,7 +74,7 @@ export class FunctionRoad {
     const request = this.#requestOf(self, args)
     const held = await this.#find(request)
     if (held === undefined) return false
-    const told = this.#services.library.invalidateOne(pathOf(request.key), true)
+    const told = this.#services.library.invalidations.invalidateEntry(pathOf(request.key), true)
     // Not before the mark has its number: else it would be younger than the call that it asks for, and fence that.
     await told.finally(() => this.#refreshes.soon(request, held))
     return true
@@ -84,7 +84,7 @@ export class FunctionRoad {
     const { library } = this.#services
     const request = this.#requestOf(self, args)
     const held = await this.#find(request)
-    const told = library.invalidateOne(pathOf(request.key), false)
+    const told = library.invalidations.invalidateEntry(pathOf(request.key), false)
     // Also what lies in the store and could not be read now.
     library.remove(held ?? this.#calls.fence(request, []))
     await told

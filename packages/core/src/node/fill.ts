@@ -62,7 +62,7 @@ export class Fill implements Tap {
     this.#services = services
     this.#listener = listener
     this.#standing = standing
-    this.#ended = services.library.beginRender(context.key.path)
+    this.#ended = services.library.invalidations.beginRender(context.key.path)
   }
 
   get isCapturing(): boolean {

@@ -52,9 +52,9 @@ export class Bypass {
     for (const target of invalidatedPaths(request, head.fields)) {
       const known = routes.recorded(host, target.split('?', 1)[0]!)?.rules
       const key = keyOf({ ...request, method: 'GET', target }, known === undefined || known === false ? rules : known)
-      library.invalidate(host, target, key)
+      library.invalidations.invalidateUrl(host, target, key)
     }
-    for (const group of invalidatedGroups(head.fields)) library.invalidateGroup(host, group)
+    for (const group of invalidatedGroups(head.fields)) library.invalidations.invalidateGroup(host, group)
   }
 }
 
