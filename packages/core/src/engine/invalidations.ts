@@ -45,12 +45,14 @@ export class Invalidations {
    * rendered: a mark for each of an app's writes would soon be too many. `key`: that of a GET for the same URL.
    */
   invalidateUrl(host: string, target: string, key: RequestKey | undefined): void {
-    const { memory, shelf, track } = this.#holdings
+    const { memory, shelf } = this.#holdings
     const [path] = target.split('?', 1) as [string]
     const selector: ReadSelector = { kind: 'url', host: host.toLowerCase(), path: target }
     const isKnown = memory.holdsPath(path) || this.#holdings.hasStored(path) || this.#rendering.has(path)
-    if (isKnown) track(this.#invalidate(selector))
-    else if (key !== undefined && shelf !== undefined) track(this.#invalidateIfStored(shelf, key, selector))
+    if (isKnown) this.#holdings.track(this.#invalidate(selector))
+    else if (key !== undefined && shelf !== undefined) {
+      this.#holdings.track(this.#invalidateIfStored(shelf, key, selector))
+    }
   }
 
   /** Invalidates a group of an origin (RFC 9875). */
