@@ -276,7 +276,7 @@ function inspected(response: StoredResponse, namespace: string): InspectedVarian
     selecting: Object.fromEntries(pairs),
     status,
     route: place.route,
-    tags: place.tags,
+    tags: [...place.tags],
     storedAt: receivedAt,
     freshUntil,
     usableUntil: Math.max(freshUntil, staleUntil, errorUntil),

@@ -2,6 +2,7 @@ import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
 import PQueue from 'p-queue'
 
+import { ownBytes } from '../own-bytes.ts'
 import { CODINGS, type Coding } from '../policy/content-coding.ts'
 import { compact } from './representation.ts'
 import type { StoredResponse } from './stored-response.ts'
@@ -59,7 +60,7 @@ async function encode(response: StoredResponse, fits: (bytes: number) => boolean
     const encoded = await compress(bytes)
     // A form that saves nothing is not worth its memory.
     if (encoded.length > bytes.length * 0.95 || !fits(encoded.length)) continue
-    response.represent(coding, compact(exact(encoded)))
+    response.represent(coding, compact(ownBytes(encoded)))
     onMade()
   }
 }
@@ -85,11 +86,4 @@ const COMPRESSORS: Readonly<Record<Coding, Compress | undefined>> = {
 function zstd(body: Buffer): Promise<Buffer> {
   const params = { [constants.ZSTD_c_compressionLevel]: 19 }
   return promisify(zlib.zstdCompress)(body, { params })
-}
-
-/** A result may lie in a larger block of memory, which it would hold. */
-function exact(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length)
-  bytes.copy(copy)
-  return copy
 }

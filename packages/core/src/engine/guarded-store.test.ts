@@ -340,6 +340,25 @@ describe('a connection that cannot be trusted is dropped', () => {
     expect(errors).toEqual(Array.from({ length: 4 }, () => ['foreign-reply', 0]))
   })
 
+  test.each<[title: string, call: (guarded: GuardedStore) => Promise<unknown>]>([
+    ['a call of a shared store', (guarded) => guarded.ask('claim', 'get', unreadable)],
+    ['a write', (guarded) => guarded.set('a', FRAME, 1000)],
+    ['a removal', (guarded) => guarded.delete('a')],
+  ])('when the reply to %s cannot be read', async (_, call) => {
+    const { guarded, resets } = make(unreadable)
+    await expect(call(guarded)).rejects.toThrow(SyntaxError)
+    expect(resets).toHaveLength(1)
+  })
+
+  test('when a reply that cannot be read comes after its deadline', async () => {
+    const { guarded, resets } = make()
+    const reply = Promise.withResolvers<never>()
+    await expect(guarded.ask('claim', 'get', () => reply.promise)).rejects.toThrow()
+    expect(resets).toEqual([])
+    reply.reject(new SyntaxError('PONG'))
+    await expect.poll(() => resets.length).toBe(1)
+  })
+
   test('when the codec of the store cannot read a reply', async () => {
     const { guarded, errors, resets } = make(unreadable)
     for (let i = 0; i < 3; i += 1) expect(await guarded.get('a', asIs)).toBeUndefined()

@@ -5,7 +5,7 @@ import type { Purges } from './purges.ts'
 import type { Shelf } from './shelf.ts'
 import type { StoredResponse } from './stored-response.ts'
 
-/** What there is to be invalidated. */
+/** What invalidations rule over, and what they need for it. */
 export interface Holdings {
   readonly memory: Memory
   readonly shelf: Shelf | undefined
@@ -65,8 +65,8 @@ export class Invalidations {
     await this.#invalidate({ kind: 'url', host: undefined, path }, soft)
   }
 
-  /** What memory holds of a URL that has been invalidated, here or elsewhere, goes at once. */
-  removeWhatIsOf(selector: ReadSelector): void {
+  /** What of a URL has been invalidated, here or elsewhere, leaves memory at once. */
+  removeInvalidated(selector: ReadSelector): void {
     if (selector.kind !== 'url') return
     const { memory, purges, isShared } = this.#holdings
     for (const response of memory.atPath(selector.path.split('?', 1)[0]!)) {
@@ -85,7 +85,7 @@ export class Invalidations {
   /** The mark fences what is being rendered and reaches other processes. */
   async #invalidate(selector: ReadSelector, soft = false): Promise<void> {
     const told = this.#holdings.purges.purge(selector, soft, true)
-    this.removeWhatIsOf(selector)
+    this.removeInvalidated(selector)
     await told
   }
 }

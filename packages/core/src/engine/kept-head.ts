@@ -2,8 +2,8 @@ import type { QueryRule } from '../options.ts'
 import type { Freshness } from '../policy/freshness.ts'
 import type { Place } from '../policy/selector.ts'
 import type { Selecting } from '../policy/vary.ts'
+import { isSameList } from './same-list.ts'
 import type { StoredHead } from './stored-parts.ts'
-import { isSameList } from './vary-lists.ts'
 
 /**
  * A stored head as memory keeps it. Most of it is the same for all responses of a route: they share one copy, and each

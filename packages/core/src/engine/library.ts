@@ -74,7 +74,7 @@ export class Library {
         decode,
         varyLists: this.#varyLists,
         nextOrder: () => this.nextOrder(),
-        onLearnt: (selector) => this.invalidations.removeWhatIsOf(selector),
+        onLearnt: (selector) => this.invalidations.removeInvalidated(selector),
         onLost: () => this.memory.clear(),
       })
       this.#shelf = this.sharing.shelf
@@ -83,7 +83,7 @@ export class Library {
       this.#shelf = this.#store && new PlainShelf(this.#store, this.namespace, decode, this.#varyLists)
       const record = `${this.namespace}purges${WIRE_VERSION === 1 ? '' : WIRE_VERSION}`
       this.#ledger = new PurgeLedger(this.#store, record, settings, (selector) =>
-        this.invalidations.removeWhatIsOf(selector),
+        this.invalidations.removeInvalidated(selector),
       )
     }
     this.invalidations = new Invalidations({
@@ -276,6 +276,7 @@ export class Library {
   async close(): Promise<void> {
     this.#encoder.close()
     this.memory.clear()
+    this.#knownHeads?.clear()
     await this.sharing?.close()
     await this.#store?.close()
   }

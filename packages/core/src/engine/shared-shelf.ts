@@ -7,10 +7,11 @@ import type { Address, Membership } from '../stores/shared-store.ts'
 import { DeadlineError } from './deadline.ts'
 import type { GuardedStore, Decoded } from './guarded-store.ts'
 import { recordsOf } from './records.ts'
+import { isSameList } from './same-list.ts'
 import type { Found, Shelf } from './shelf.ts'
 import { type StoredParts, ttlMsOf } from './stored-parts.ts'
 import type { StoredResponse } from './stored-response.ts'
-import { type VaryLists, isSameList } from './vary-lists.ts'
+import type { VaryLists } from './vary-lists.ts'
 
 type Frame = Exclude<ReturnType<typeof decodeFrame>, typeof FOREIGN | undefined>
 interface Ranked {
@@ -30,7 +31,8 @@ export class SharedShelf implements Shelf {
   readonly #varyLists: VaryLists
   /** What is to be added to a time of this process to make it one of the store. */
   readonly #offsetMs: () => number | Promise<number>
-  readonly #reads = new Map<string, Promise<Found | undefined>>()
+  /** Reads under way, by address: those who ask at the same moment share one. */
+  readonly #reads = new Map<string, Reading>()
   readonly #slots = recordsOf<Slot>()
 
   constructor(
@@ -54,15 +56,15 @@ export class SharedShelf implements Shelf {
     return this.#slotBy(key, request, this.#varyLists.of(key.full)[0])
   }
 
-  /** Those who ask for the same at the same moment share one read. */
   read(key: RequestKey, request: RequestHead): Promise<Found | undefined> {
     const [known] = this.#varyLists.of(key.full)
     const slot = this.#slotBy(key, request, known)
     const underWay = this.#reads.get(slot.entry)
-    if (underWay !== undefined) return underWay
-    const read = this.#read(key, request, slot, known)
-    this.#reads.set(slot.entry, read)
-    return read
+    if (underWay?.found !== undefined) return underWay.found
+    const reading: Reading = { found: undefined }
+    this.#reads.set(slot.entry, reading)
+    reading.found = this.#read(key, request, slot, known, reading)
+    return reading.found
   }
 
   async has({ host, path, full }: RequestKey): Promise<boolean> {
@@ -135,52 +137,49 @@ export class SharedShelf implements Shelf {
     request: RequestHead,
     slot: Slot,
     known: readonly string[] | undefined,
+    reading: Reading,
   ): Promise<Found | undefined> {
-    const { atUrl: url } = slot
     try {
-      const [atUrl, first] = await this.#fetch(key, url, slot === url ? [] : [slot])
+      const offset = this.#offsetMs()
+      const offsetMs = typeof offset === 'number' ? offset : await offset
+      const slotAtUrl = this.#slot(key.host, key.path, key.full, key.full)
+      const [atUrl, first] = await this.#fetch(key, slotAtUrl, slot.entry === slotAtUrl.entry ? [] : [slot])
       if (atUrl === undefined) return undefined
       if (!isVaryIndex(atUrl.stored)) {
         this.#varyLists.note(key.full, [])
-        return this.#found(atUrl.stored, atUrl.rank)
+        return foundBy(offsetMs, atUrl.stored, atUrl.rank)
       }
       const lists = atUrl.stored.names
       for (const names of lists.toReversed()) this.#varyLists.note(key.full, names)
       // What has been asked for already, then the rest of the lists at once.
       if (first !== undefined && !isVaryIndex(first.stored) && isSameList(lists[0], known)) {
-        return this.#found(first.stored, first.rank)
+        return foundBy(offsetMs, first.stored, first.rank)
       }
       const rest = lists.map((names) => this.#slotBy(key, request, names)).filter(({ entry }) => entry !== slot.entry)
-      const more = rest.length === 0 ? [] : (await this.#fetch(key, url, rest)).slice(1)
+      const more = rest.length === 0 ? [] : (await this.#fetch(key, slotAtUrl, rest)).slice(1)
       for (const found of [...more, first]) {
-        if (found !== undefined && !isVaryIndex(found.stored)) return this.#found(found.stored, found.rank)
+        if (found !== undefined && !isVaryIndex(found.stored)) return foundBy(offsetMs, found.stored, found.rank)
       }
       return undefined
     } finally {
-      // Perhaps that of another who has asked after a write: then one more read is shared by nobody.
-      this.#reads.delete(slot.entry)
+      // Since a write it may be another one that is shared.
+      if (this.#reads.get(slot.entry) === reading) this.#reads.delete(slot.entry)
     }
   }
 
-  #fetch(key: RequestKey, atUrl: Slot, others: readonly Slot[]): Promise<readonly (Ranked | undefined)[]> {
+  #fetch(key: RequestKey, slotAtUrl: Slot, others: readonly Slot[]): Promise<readonly (Ranked | undefined)[]> {
     const entries = others.map(({ entry }) => entry)
     return this.#store.readAll(
-      [atUrl.entry, ...entries],
-      () => this.#member.read(atUrl.entry, entries),
+      [slotAtUrl.entry, ...entries],
+      () => this.#member.read(slotAtUrl.entry, entries),
       ({ frame, rank }, index): Decoded<Ranked> => {
         const stored = this.#decode(frame, key.full)
         if (stored === undefined || typeof stored === 'symbol') return stored
-        const slot = index === 0 ? atUrl : others[index - 1]!
+        const slot = index === 0 ? slotAtUrl : others[index - 1]!
         slot.rank = rank
         return { stored, rank }
       },
     )
-  }
-
-  #found(stored: StoredParts, rank: number): Found | Promise<Found> {
-    const offset = this.#offsetMs()
-    const at = (offsetMs: number): Found => ({ parts: onClock(stored, -offsetMs), rank })
-    return typeof offset === 'number' ? at(offset) : offset.then(at)
   }
 
   #slotBy(key: RequestKey, request: RequestHead, names: readonly string[] | undefined): Slot {
@@ -196,30 +195,27 @@ export class SharedShelf implements Shelf {
   #slot(host: string, path: string, full: string, variant: string): Slot {
     const known = this.#slots.get(variant)
     if (known !== undefined) return known
-    const atUrl = variant === full ? undefined : this.#slot(host, path, full, full)
-    const entry =
-      atUrl === undefined ? storeKey(this.#namespace, host, path, full) : variantStoreKey(atUrl.entry, variant)
-    const slot = new Slot(entry, atUrl)
+    const url = variant === full ? storeKey(this.#namespace, host, path, full) : this.#slot(host, path, full, full).url
+    const slot: Slot = { url, entry: variant === full ? url : variantStoreKey(url, variant), rank: 0 }
     this.#slots.set(variant, slot)
     return slot
   }
 }
 
 /** An address, made once: its digests cost more than looking it up. */
-class Slot implements Address {
-  readonly url: string
-  readonly entry: string
-  /** That of its URL. */
-  readonly atUrl: Slot
+interface Slot extends Address {
   /** Of what has been seen here last, good for anything or not: what is no newer need not be looked at again. */
-  rank = 0
-
-  constructor(entry: string, atUrl: Slot | undefined) {
-    this.url = atUrl?.entry ?? entry
-    this.entry = entry
-    this.atUrl = atUrl ?? this
-  }
+  rank: number
 }
+
+interface Reading {
+  found: Promise<Found | undefined> | undefined
+}
+
+const foundBy = (offsetMs: number, stored: StoredParts, rank: number): Found => ({
+  parts: onClock(stored, -offsetMs),
+  rank,
+})
 
 /** The clocks of processes differ by what they like: what is stored has its times by the clock of the store. */
 function onClock(parts: StoredParts, byMs: number): StoredParts {

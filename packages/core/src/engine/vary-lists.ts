@@ -1,4 +1,5 @@
 import { recordsOf } from './records.ts'
+import { isSameList } from './same-list.ts'
 
 /** Lists that are remembered of one URL: a page and its error page may vary by different headers. */
 const MAX_LISTS = 4
@@ -35,10 +36,4 @@ export class VaryLists {
     if (!isSameList(this.#last[0], names)) this.#last = [names]
     return this.#last
   }
-}
-
-/** Whether both have the same members in the same order, or neither is there. */
-export function isSameList(one: readonly string[] | undefined, other: readonly string[] | undefined): boolean {
-  if (one === other) return true
-  return one?.length === other?.length && one?.every((member, index) => member === other?.[index]) === true
 }

@@ -1,5 +1,6 @@
 import { deserialize, serialize } from 'node:v8'
 
+import { ownBytes } from '../own-bytes.ts'
 import { isSoundClone } from './clone-scanner.ts'
 
 /**
@@ -9,7 +10,7 @@ import { isSoundClone } from './clone-scanner.ts'
 export function encodeValue(value: unknown): Buffer {
   const bytes = serialize(value)
   if (!isSoundClone(bytes)) throw new TypeError('an array with too many holes')
-  return exactCopy(bytes)
+  return ownBytes(bytes)
 }
 
 /**
@@ -17,7 +18,7 @@ export function encodeValue(value: unknown): Buffer {
  * the very bytes that are read, so each reading has bytes of its own, in no pool shared with others.
  */
 export function decodeValue(bytes: Buffer): unknown {
-  return deserialize(exactCopy(bytes))
+  return deserialize(ownBytes(bytes))
 }
 
 /** Reads bytes that nobody has read before. Throws for those that are no value, or would take more room than they are worth. */
@@ -55,12 +56,6 @@ export function freezePlain(value: unknown): number | undefined {
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === Array.prototype
-}
-
-function exactCopy(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length)
-  bytes.copy(copy)
-  return copy
 }
 
 /** An error as it is stored: V8 keeps its kind, message, stack and cause; of its own properties those that are primitive. */

@@ -1,6 +1,6 @@
 import { type OutgoingHttpHeader, type ServerResponse, STATUS_CODES } from 'node:http'
 
-import type { FieldLines } from '../policy/fields.ts'
+import { type FieldLines, isNamed } from '../policy/fields.ts'
 import type { Head } from '../policy/storable.ts'
 
 /** The arguments of writeHead in any of its forms: (status), (status, reason), each with an object, a flat array or an array of pairs. */
@@ -87,10 +87,16 @@ export function withField(res: ServerResponse, args: HeadArguments, name: string
 }
 
 function put(headers: object, name: string, value: string): unknown {
-  const isOther = (other: unknown): boolean => String(other).toLowerCase() !== name.toLowerCase()
+  const wanted = lowerCased(name)
   if (!Array.isArray(headers)) {
-    return { ...Object.fromEntries(Object.entries(headers).filter(([other]) => isOther(other))), [name]: value }
+    const fields: Record<string, unknown> = { ...headers }
+    for (const other in fields) {
+      if (isNamed(other, wanted)) delete fields[other]
+    }
+    fields[name] = value
+    return fields
   }
+  const isOther = (other: unknown): boolean => !isNamed(String(other), wanted)
   if (Array.isArray(headers[0])) return [...headers.filter((pair: unknown[]) => isOther(pair[0])), [name, value]]
   const lines: unknown[] = []
   for (let i = 0; i < headers.length; i += 2) {

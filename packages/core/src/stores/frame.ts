@@ -7,7 +7,8 @@ import { HOP_BY_HOP } from '../policy/fields.ts'
 import { WIRE_VERSION } from '../policy/key.ts'
 import type { Place } from '../policy/selector.ts'
 import { isSelectingName } from '../policy/vary.ts'
-import type { KnownHeads, ReadHead, ResponseHead, VaryIndex } from './known-heads.ts'
+import { ownBytes } from '../own-bytes.ts'
+import type { KnownHeads } from './known-heads.ts'
 
 /**
  * A frame: magic and version, the length of the head, a checksum of all that follows, the head as JSON, the body raw.
@@ -16,6 +17,22 @@ import type { KnownHeads, ReadHead, ResponseHead, VaryIndex } from './known-head
 const MAGIC = Buffer.from(`cbk${WIRE_VERSION}`, 'latin1')
 const PREFIX_BYTES = MAGIC.length + 8
 const MAX_HEAD_BYTES = 1024 * 1024
+
+/** What is stored under the key of a request whose responses vary: the lists of their selecting headers, newest first. */
+export interface VaryIndex {
+  readonly key: string
+  readonly names: readonly (readonly string[])[]
+}
+
+/** All of a response but its body, of which it says how long it is. */
+interface ResponseHead {
+  readonly key: string
+  readonly parts: Omit<StoredParts, 'body'>
+  readonly bodyBytes: number
+}
+
+/** What a head says, each part of it checked. */
+export type ReadHead = ResponseHead | VaryIndex
 
 export function encodeResponse(parts: StoredParts): Buffer {
   const { body, ...head } = parts
@@ -53,7 +70,7 @@ export function decodeFrame(
   if (head !== before) known?.note(checksum, text, head)
   if (isVaryIndex(head)) return head
   if (head.bodyBytes !== body.length) return undefined
-  return { ...head.parts, body: known === undefined ? ownBytes(body) : body }
+  return { ...head.parts, body: known === undefined ? keptBytes(body) : body }
 }
 
 /** Reads the record of purges. */
@@ -235,10 +252,5 @@ const isFieldValue = (name: string, value: string): boolean => FIELD_NAME.test(n
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const FIELD_VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
 
-/** So that the frame (a client's read buffer, perhaps) is not kept alive by it. A small body becomes a string at once. */
-function ownBytes(body: Buffer): Buffer {
-  if (body.length <= MAX_TEXT_BYTES) return body
-  const copy = Buffer.allocUnsafeSlow(body.length)
-  body.copy(copy)
-  return copy
-}
+/** A small body becomes a string at once; another must not keep the frame alive. */
+const keptBytes = (body: Buffer): Buffer => (body.length <= MAX_TEXT_BYTES ? body : ownBytes(body))
