@@ -249,7 +249,17 @@ test('SHARED-14 what others have written under our keys is nothing of ours, and 
   const key = `foreign:${URL.url.replace(/~(.*)/, '~{$1}')}`
   expect(await put(a, URL, 5, 'page')).toBe(true)
   expect(await redisKeys(inject('redisSocket'))).toContain(key)
-  for (const junk of ['', 'x', 'r123', 'rABCDEFGHIJKLMNOPage']) {
+  const digits = '5'.padStart(16, '0')
+  const junks = [
+    '',
+    'x',
+    'r123',
+    'rABCDEFGHIJKLMNOPage',
+    `r${'5'.padStart(16)}page`,
+    `v${digits}`,
+    `v${digits}${'5'.padStart(16)}`,
+  ]
+  for (const junk of [...junks, `r${'9'.repeat(16)}page`]) {
     await redisCommand(inject('redisSocket'), ['SET', key, junk])
     expect(await a.read(URL.url, []), junk).toEqual([undefined])
   }

@@ -3,6 +3,7 @@ import { stat } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { FOREIGN } from '../stores/frame.ts'
 import type { Store } from '../stores/store.ts'
+import { DeadlineError } from './deadline.ts'
 import { GuardedStore } from './guarded-store.ts'
 
 /** A store that answers as it is told. */
@@ -351,12 +352,17 @@ describe('a connection that cannot be trusted is dropped', () => {
   })
 
   test('when a reply that cannot be read comes after its deadline', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate'] })
+    onTestFinished(() => void vi.useRealTimers())
     const { guarded, resets } = make()
     const reply = Promise.withResolvers<never>()
-    await expect(guarded.ask('claim', 'get', () => reply.promise)).rejects.toThrow()
+    const error = guarded.ask('claim', 'get', () => reply.promise).catch((reason: unknown) => reason)
+    await vi.advanceTimersByTimeAsync(51)
+    expect(await error).toBeInstanceOf(DeadlineError)
     expect(resets).toEqual([])
     reply.reject(new SyntaxError('PONG'))
-    await expect.poll(() => resets.length).toBe(1)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(resets).toHaveLength(1)
   })
 
   test('when the codec of the store cannot read a reply', async () => {

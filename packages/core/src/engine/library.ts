@@ -6,7 +6,7 @@ import { type SearchRule, canonicalQuery } from '../policy/no-vary-search.ts'
 import type { PurgeReport } from '../types.ts'
 import { type ReadSelector, selects } from '../policy/selector.ts'
 import { namesOf, selectingOf } from '../policy/vary.ts'
-import { decodeFrame, isVaryIndex } from '../stores/frame.ts'
+import { type Decode, decodeFrame, isVaryIndex } from '../stores/frame.ts'
 import { KnownHeads } from '../stores/known-heads.ts'
 import { isKeyv, keyvStore } from '../stores/keyv-store.ts'
 import { isSharedStore } from '../stores/shared-store.ts'
@@ -66,7 +66,7 @@ export class Library {
     this.#maxEntryBytes = settings.maxEntryBytes
     const { store } = settings
     this.#store = this.#guard(settings)
-    const decode: typeof decodeFrame = (frame, full) => this.#decode(frame, full)
+    const decode: Decode = (frame, full) => this.#decode(frame, full)
     if (this.#store !== undefined && store !== undefined && isSharedStore(store)) {
       this.sharing = new Sharing(this.#store, store, {
         settings,
@@ -282,7 +282,7 @@ export class Library {
   }
 
   /** What is larger than anything that is stored here is a forgery, or another cache's with other bounds. */
-  #decode(frame: Uint8Array, full: string): ReturnType<typeof decodeFrame> {
+  #decode(frame: Uint8Array, full: string): ReturnType<Decode> {
     const decoded = decodeFrame(frame, full, this.#knownHeads)
     const isResponse = typeof decoded === 'object' && !isVaryIndex(decoded)
     return isResponse && decoded.body.length > this.#maxEntryBytes ? undefined : decoded

@@ -1,25 +1,25 @@
 import type { RequestHead } from '../policy/fields.ts'
 import { type RequestKey, storeKey, variantKey } from '../policy/key.ts'
 import { selectingOf } from '../policy/vary.ts'
-import { type FOREIGN, type decodeFrame, encodeIndex, encodeResponse, isVaryIndex } from '../stores/frame.ts'
+import { type Decode, type FOREIGN, encodeIndex, encodeResponse, isVaryIndex } from '../stores/frame.ts'
 import type { GuardedStore } from './guarded-store.ts'
 import type { Found, Shelf } from './shelf.ts'
 import { ttlMsOf } from './stored-parts.ts'
 import type { StoredResponse } from './stored-response.ts'
 import type { VaryLists } from './vary-lists.ts'
 
-type Frame = Exclude<ReturnType<typeof decodeFrame>, typeof FOREIGN>
+type Frame = Exclude<ReturnType<Decode>, typeof FOREIGN>
 
 /** Any store that has get, set and delete: an entry or the index of its variants under the URL's key, the variants beside it. */
 export class PlainShelf implements Shelf {
   readonly #store: GuardedStore
   readonly #namespace: string
-  readonly #decode: typeof decodeFrame
+  readonly #decode: Decode
   readonly #varyLists: VaryLists
   /** Reads under way, by key: those who ask at the same moment share one. */
   readonly #reads = new Map<string, Promise<Frame>>()
 
-  constructor(store: GuardedStore, namespace: string, decode: typeof decodeFrame, varyLists: VaryLists) {
+  constructor(store: GuardedStore, namespace: string, decode: Decode, varyLists: VaryLists) {
     this.#store = store
     this.#namespace = namespace
     this.#decode = decode

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
 import { PARTS, request } from '../../../../test/support/unit.ts'
 import { type RequestKey, keyOf } from '../policy/key.ts'
@@ -17,10 +17,16 @@ const response = (status: number): Uint8Array => encodeResponse({ ...PARTS, key:
 
 /** A shelf whose store answers when it is told to. */
 function make(offsetMs: () => number | Promise<number> = () => 0) {
-  const asked: { readonly keys: readonly string[]; readonly answer: (rows: (RankedFrame | undefined)[]) => void }[] = []
+  interface Asked {
+    readonly keys: readonly string[]
+    readonly answer: (rows: (RankedFrame | undefined)[]) => void
+    readonly fail: (error: Error) => void
+  }
+  const asked: Asked[] = []
+  onTestFinished(() => asked.forEach(({ answer }) => answer([])))
   const member = {
     read: (url: string, entries: readonly string[]) =>
-      new Promise((resolve) => asked.push({ keys: [url, ...entries], answer: resolve })),
+      new Promise((answer, fail) => asked.push({ keys: [url, ...entries], answer, fail })),
     put: async () => true,
   } as unknown as Membership
   const guarded = new GuardedStore({} as never, {
@@ -32,8 +38,7 @@ function make(offsetMs: () => number | Promise<number> = () => 0) {
   })
   const varyLists = new VaryLists()
   const shelf = new SharedShelf(guarded, member, 'n:', decodeFrame, varyLists, offsetMs)
-  const statusOf = async (read: Promise<{ parts: { status: number } } | undefined>) => (await read)?.parts.status
-  const look = (): Promise<number | undefined> => statusOf(shelf.read(KEY, REQUEST))
+  const look = async (): Promise<number | undefined> => (await shelf.read(KEY, REQUEST))?.parts.status
   const write = (): Promise<boolean> =>
     shelf.write(new StoredResponse({ ...PARTS, key: KEY.full, place: { ...PARTS.place, host: KEY.host } }, 1))
   return { shelf, asked, look, write, varyLists }
@@ -57,19 +62,39 @@ test('those who ask at the same moment share a read; who asks after a write shar
   expect(asked).toHaveLength(3)
 })
 
-test('a read is shared while the clock of the store is asked, and one that fails is not kept', async () => {
-  const time = Promise.withResolvers<number>()
-  const { asked, look } = make(() => time.promise)
-  const reads = [look(), look()].map((read) => read.catch((error: unknown) => error))
-  time.reject(new Error('no clock'))
-  expect(await Promise.all(reads)).toEqual([new Error('no clock'), new Error('no clock')])
-  expect(asked).toEqual([])
-  const again = make()
-  const read = again.look()
-  again.asked[0]!.answer([undefined])
+test('a read is shared until the clock of the store is known, and one that fails is not kept', async () => {
+  const times = [Promise.withResolvers<number>(), Promise.withResolvers<number>()]
+  let lookedAtClock = 0
+  const { shelf, asked, look } = make(() => times[lookedAtClock++]!.promise)
+  const read = shelf.read(KEY, REQUEST)
+  expect(shelf.read(KEY, REQUEST)).toBe(read)
+  asked[0]!.answer([{ frame: response(200), rank: 1 }])
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(shelf.read(KEY, REQUEST)).toBe(read)
+  times[0]!.reject(new Error('no clock'))
+  await expect(read).rejects.toThrow('no clock')
+  const again = look()
+  expect([asked.length, lookedAtClock]).toEqual([2, 2])
+  asked[1]!.answer([{ frame: response(404), rank: 2 }])
+  times[1]!.resolve(0)
+  expect(await again).toBe(404)
+})
+
+test('nobody hears of a clock that fails where there is nothing to be told', async () => {
+  const { asked, look } = make(() => Promise.reject(new Error('no clock')))
+  const read = look()
+  asked[0]!.answer([undefined])
   expect(await read).toBeUndefined()
-  void again.look()
-  expect(again.asked).toHaveLength(2)
+})
+
+test('a fetch that fails is not kept', async () => {
+  const { asked, look } = make()
+  const read = look()
+  asked[0]!.fail(new Error('gone'))
+  await expect(read).rejects.toThrow('gone')
+  const again = look()
+  asked[1]!.answer([{ frame: response(200), rank: 1 }])
+  expect(await again).toBe(200)
 })
 
 test('the rank of what has been seen is known where it lies, at the URL and at its variants', async () => {
@@ -84,7 +109,7 @@ test('the rank of what has been seen is known where it lies, at the URL and at i
     { frame, rank: 6 },
   ])
   expect((await read)!.rank).toBe(6)
-  expect(shelf.slotOf(KEY, english)).toMatchObject({ url: asked[0]!.keys[0], entry: asked[1]!.keys[1], rank: 6 })
+  expect(shelf.slotFor(KEY, english)).toMatchObject({ url: asked[0]!.keys[0], entry: asked[1]!.keys[1], rank: 6 })
   varyLists.note(KEY.full, [])
-  expect(shelf.slotOf(KEY, english)).toEqual({ url: asked[0]!.keys[0], entry: asked[0]!.keys[0], rank: 7 })
+  expect(shelf.slotFor(KEY, english)).toEqual({ url: asked[0]!.keys[0], entry: asked[0]!.keys[0], rank: 7 })
 })

@@ -2,7 +2,7 @@ import type { RequestHead } from '../policy/fields.ts'
 import { shifted } from '../policy/freshness.ts'
 import { type RequestKey, storeKey, variantKey, variantStoreKey } from '../policy/key.ts'
 import { selectingOf } from '../policy/vary.ts'
-import { type FOREIGN, type decodeFrame, encodeIndex, encodeResponse, isVaryIndex } from '../stores/frame.ts'
+import { type Decode, type FOREIGN, encodeIndex, encodeResponse, isVaryIndex } from '../stores/frame.ts'
 import type { Address, Membership } from '../stores/shared-store.ts'
 import { DeadlineError } from './deadline.ts'
 import type { GuardedStore, Decoded } from './guarded-store.ts'
@@ -13,7 +13,7 @@ import { type StoredParts, ttlMsOf } from './stored-parts.ts'
 import type { StoredResponse } from './stored-response.ts'
 import type { VaryLists } from './vary-lists.ts'
 
-type Frame = Exclude<ReturnType<typeof decodeFrame>, typeof FOREIGN | undefined>
+type Frame = Exclude<ReturnType<Decode>, typeof FOREIGN | undefined>
 interface Ranked {
   readonly stored: Frame
   readonly rank: number
@@ -27,7 +27,7 @@ export class SharedShelf implements Shelf {
   readonly #store: GuardedStore
   readonly #member: Membership
   readonly #namespace: string
-  readonly #decode: typeof decodeFrame
+  readonly #decode: Decode
   readonly #varyLists: VaryLists
   /** What is to be added to a time of this process to make it one of the store. */
   readonly #offsetMs: () => number | Promise<number>
@@ -39,7 +39,7 @@ export class SharedShelf implements Shelf {
     store: GuardedStore,
     member: Membership,
     namespace: string,
-    decode: typeof decodeFrame,
+    decode: Decode,
     varyLists: VaryLists,
     offsetMs: () => number | Promise<number>,
   ) {
@@ -52,7 +52,7 @@ export class SharedShelf implements Shelf {
   }
 
   /** Where the render of a request will lie, as far as its selecting headers are known. */
-  slotOf(key: RequestKey, request: RequestHead): Slot {
+  slotFor(key: RequestKey, request: RequestHead): Slot {
     return this.#slotBy(key, request, this.#varyLists.of(key.full)[0])
   }
 
@@ -78,7 +78,7 @@ export class SharedShelf implements Shelf {
   }
 
   async holds(response: StoredResponse): Promise<boolean> {
-    const { url, entry } = this.#slotOf(response)
+    const { url, entry } = this.#slotOfStored(response)
     const entries = entry === url ? [] : [entry]
     const found = await this.#store.readAll(
       [url, ...entries],
@@ -92,7 +92,7 @@ export class SharedShelf implements Shelf {
     const { claim, parts } = response
     await claim?.ready
     const offsetMs = await this.#offsetMs()
-    const address = this.#slotOf(response)
+    const address = this.#slotOfStored(response)
     const index = parts.selecting.length === 0 ? undefined : { key: parts.key, names: this.#varyLists.of(parts.key) }
     const rank = claim?.rank ?? 0
     response.rank = rank
@@ -127,7 +127,7 @@ export class SharedShelf implements Shelf {
   }
 
   remove(response: StoredResponse): Promise<void> {
-    const address = this.#slotOf(response)
+    const address = this.#slotOfStored(response)
     return this.#store.remove(address.entry, () => this.#member.remove(address, response.rank))
   }
 
@@ -140,11 +140,11 @@ export class SharedShelf implements Shelf {
     reading: Reading,
   ): Promise<Found | undefined> {
     try {
-      const offset = this.#offsetMs()
-      const offsetMs = typeof offset === 'number' ? offset : await offset
+      const clock = this.#askClock()
       const slotAtUrl = this.#slot(key.host, key.path, key.full, key.full)
       const [atUrl, first] = await this.#fetch(key, slotAtUrl, slot.entry === slotAtUrl.entry ? [] : [slot])
       if (atUrl === undefined) return undefined
+      const offsetMs = typeof clock === 'number' ? clock : await clock
       if (!isVaryIndex(atUrl.stored)) {
         this.#varyLists.note(key.full, [])
         return foundBy(offsetMs, atUrl.stored, atUrl.rank)
@@ -182,12 +182,19 @@ export class SharedShelf implements Shelf {
     )
   }
 
+  /** Mostly known. Where it is not, it is asked while the rows are fetched; nobody may be there any more who hears it fail. */
+  #askClock(): number | Promise<number> {
+    const offset = this.#offsetMs()
+    if (typeof offset !== 'number') offset.catch(() => undefined)
+    return offset
+  }
+
   #slotBy(key: RequestKey, request: RequestHead, names: readonly string[] | undefined): Slot {
     const variant = names === undefined ? key.full : variantKey(key.full, selectingOf(names, request))
     return this.#slot(key.host, key.path, key.full, variant)
   }
 
-  #slotOf(response: StoredResponse): Slot {
+  #slotOfStored(response: StoredResponse): Slot {
     const { key, place } = response.parts
     return this.#slot(place.host, place.path, key, response.variant)
   }

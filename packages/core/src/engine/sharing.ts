@@ -3,7 +3,7 @@ import type { Settings } from '../settings.ts'
 import type { RequestHead } from '../policy/fields.ts'
 import { type RequestKey, WIRE_VERSION } from '../policy/key.ts'
 import type { ReadSelector } from '../policy/selector.ts'
-import type { decodeFrame } from '../stores/frame.ts'
+import type { Decode } from '../stores/frame.ts'
 import type { Membership, SharedStore } from '../stores/shared-store.ts'
 import type { Claim } from './claim.ts'
 import type { GuardedStore } from './guarded-store.ts'
@@ -19,7 +19,7 @@ const ASK_TIME_EVERY_MS = 60_000
 interface SharingOptions {
   readonly settings: Settings
   readonly namespace: string
-  readonly decode: typeof decodeFrame
+  readonly decode: Decode
   readonly varyLists: VaryLists
   readonly nextOrder: () => number
   readonly onLearnt: (selector: ReadSelector) => void
@@ -72,19 +72,19 @@ export class Sharing {
 
   /** Asks for the lease of a render. `after`: the rank of what is there already and not good enough. */
   lease(key: RequestKey, request: RequestHead, after: number): Promise<Lease> {
-    const slot = this.shelf.slotOf(key, request)
+    const slot = this.shelf.slotFor(key, request)
     return this.#leases.take(slot, Math.max(after, slot.rank))
   }
 
   /** The place of a render that nobody else would wait for. */
   order(key: RequestKey, request: RequestHead, known: number): Claim {
-    const slot = this.shelf.slotOf(key, request)
+    const slot = this.shelf.slotFor(key, request)
     return this.#leases.order(slot, Math.max(known, slot.rank))
   }
 
   /** For a visitor whose look the store has not answered: to ask it for a lease would cost him a second deadline. */
   claimOfSilence(key: RequestKey, request: RequestHead): Claim | undefined {
-    return this.#store.isSilent ? this.#leases.none(this.shelf.slotOf(key, request)) : undefined
+    return this.#store.isSilent ? this.#leases.none(this.shelf.slotFor(key, request)) : undefined
   }
 
   /** What has been rendered here a moment ago is not behind anybody yet. */

@@ -25,14 +25,14 @@ export interface VaryIndex {
 }
 
 /** All of a response but its body, of which it says how long it is. */
-interface ResponseHead {
+interface FrameHead {
   readonly key: string
   readonly parts: Omit<StoredParts, 'body'>
   readonly bodyBytes: number
 }
 
 /** What a head says, each part of it checked. */
-export type ReadHead = ResponseHead | VaryIndex
+export type ReadHead = FrameHead | VaryIndex
 
 export function encodeResponse(parts: StoredParts): Buffer {
   const { body, ...head } = parts
@@ -51,19 +51,18 @@ export function encodePurges(marks: readonly object[]): Buffer {
 /** What a frame is called that is whole and does not belong where it was found. */
 export const FOREIGN: unique symbol = Symbol('foreign')
 
+/** Reads what lies in a store, as far as its cache is concerned. */
+export type Decode = (frame: Uint8Array, key: string) => StoredParts | VaryIndex | typeof FOREIGN | undefined
+
 /**
  * Reads a frame that should stand under this full key. Undefined for all that is broken or of another version. `known`:
  * the heads that a cache without copies in memory has read before; what it reads does not outlive the answer to one
  * request, so the body stays where it is.
  */
-export function decodeFrame(
-  bytes: Uint8Array,
-  key: string,
-  known?: KnownHeads,
-): StoredParts | VaryIndex | typeof FOREIGN | undefined {
-  const frame = open(bytes)
-  if (frame === undefined) return undefined
-  const { checksum, text, body } = frame
+export function decodeFrame(bytes: Uint8Array, key: string, known?: KnownHeads): ReturnType<Decode> {
+  const opened = open(bytes)
+  if (opened === undefined) return undefined
+  const { checksum, text, body } = opened
   const before = known?.find(checksum, text)
   const head = before?.key === key ? before : readHead(text, key)
   if (head === undefined || head === FOREIGN) return head
@@ -74,8 +73,8 @@ export function decodeFrame(
 }
 
 /** Reads the record of purges. */
-export function decodePurges(frame: Uint8Array): unknown {
-  const opened = open(frame)
+export function decodePurges(bytes: Uint8Array): unknown {
+  const opened = open(bytes)
   const head = opened && parse(opened.text)
   if (head?.['kind'] === 'purges') return head['marks']
   return head?.['kind'] === 'response' || head?.['kind'] === 'vary' ? FOREIGN : undefined
@@ -99,7 +98,7 @@ function encode(head: object, body: Buffer): Buffer {
   return frame
 }
 
-interface Frame {
+interface Opened {
   readonly checksum: number
   /** The head, as JSON. */
   readonly text: Buffer
@@ -107,7 +106,7 @@ interface Frame {
 }
 
 /** Undefined where the frame is not as its prefix says. */
-function open(bytes: Uint8Array): Frame | undefined {
+function open(bytes: Uint8Array): Opened | undefined {
   const frame = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (frame.length < PREFIX_BYTES || frame.compare(MAGIC, 0, MAGIC.length, 0, MAGIC.length) !== 0) return undefined
   const bodyAt = PREFIX_BYTES + frame.readUInt32BE(MAGIC.length)
@@ -136,7 +135,7 @@ function readHead(text: Buffer, key: string): ReadHead | typeof FOREIGN | undefi
 }
 
 /** Copies the known properties one by one, each checked. */
-function readResponse(head: Record<string, unknown>, key: string): ResponseHead | undefined {
+function readResponse(head: Record<string, unknown>, key: string): FrameHead | undefined {
   const {
     selecting,
     status,

@@ -19,9 +19,10 @@ test('what it was read from is not kept alive', () => {
   expect(heads.find(1, Buffer.alloc(10, 'x'))).toBeUndefined()
 })
 
+const text = (n: number): Buffer => Buffer.alloc(1000, String(n))
+
 test('of more heads than there is room for the oldest go', () => {
   const heads = new KnownHeads()
-  const text = (n: number): Buffer => Buffer.alloc(1000, String(n))
   for (let n = 0; n < 5000; n += 1) heads.note(n, text(n), HEAD)
   const kept = Array.from({ length: 5000 }, (_, n) => n).filter((n) => heads.find(n, text(n)) !== undefined)
   expect(kept.length).toBeGreaterThan(1000)
