@@ -1,10 +1,12 @@
 import { createServer } from 'node:http'
+import { crc32 } from 'node:zlib'
 
 import { clientOf, connectRedis } from '../apps/redis.ts'
 import type { ServerFile } from '../server-file.ts'
 
 /** RESP's type of a string of bytes, in node-redis's words. */
 const BLOB_STRING = 36
+const PREFIX_BYTES = 8
 
 interface Kept {
   readonly url: string
@@ -14,11 +16,11 @@ interface Kept {
 
 /**
  * No cache that anybody could use, but what each has to do with a hit from a store at the very least: make a key, read a
- * head and a body as one row, compare whose it is, tell its age. Nothing is checked, nothing has a deadline, nobody else
- * is asked what has been purged.
+ * head and a body as one row, see by a checksum that it is whole, compare whose it is, tell its age. Nothing in it is
+ * judged, nothing has a deadline, nobody else is asked what has been purged.
  */
 export default {
-  title: 'a head in JSON and a body, unchecked',
+  title: 'a head in JSON and a body under a checksum',
   kind: 'redis',
   async start(page) {
     const client = clientOf(await connectRedis(page.redis))
@@ -31,15 +33,18 @@ export default {
       if (row === null) {
         const fields = [...Object.entries(page.head).flat(), 'Content-Length', String(page.bytes)]
         const head = Buffer.from(JSON.stringify({ url, at: Date.now(), fields } satisfies Kept))
-        const length = Buffer.alloc(4)
-        length.writeUInt32LE(head.length)
-        await client.set(key, Buffer.concat([length, head, Buffer.from(page.body)]))
+        const prefix = Buffer.alloc(PREFIX_BYTES)
+        const rest = Buffer.concat([head, Buffer.from(page.body)])
+        prefix.writeUInt32LE(head.length)
+        prefix.writeUInt32LE(crc32(rest), 4)
+        await client.set(key, Buffer.concat([prefix, rest]))
         res.writeHead(200, fields)
         return void res.end(page.body)
       }
-      const from = 4 + row.readUInt32LE(0)
-      const kept = JSON.parse(row.toString('latin1', 4, from)) as Kept
-      if (kept.url !== url) return void res.writeHead(500).end()
+      const from = PREFIX_BYTES + row.readUInt32LE(0)
+      const isWhole = crc32(row.subarray(PREFIX_BYTES)) === row.readUInt32LE(4)
+      const kept = JSON.parse(row.toString('latin1', PREFIX_BYTES, from)) as Kept
+      if (!isWhole || kept.url !== url) return void res.writeHead(500).end()
       const age = Math.floor((Date.now() - kept.at) / 1000)
       kept.fields.push('Age', String(age), 'Cache-Status', `floor; hit; ttl=${page.maxAge - age}`)
       res.writeHead(200, kept.fields)
