@@ -35,9 +35,16 @@ async function visitedDuring(processes: readonly SharedProcess[], during: () => 
 /** They are one cache again: a purge reaches all, one renders, all have that. */
 async function expectOneCache(processes: readonly SharedProcess[], origin: Origin, within: number): Promise<number> {
   const startedAt = performance.now()
-  await eventually('a purge is acknowledged by all', within, async () => {
-    const report = await processes[0]!.purge({ prefix: '/' })
-    return 'acknowledged' in report && report.acknowledged === processes.length
+  let report: unknown
+  const isAcknowledged = async (): Promise<boolean> => {
+    const told = await processes[0]!.purge({ prefix: '/' })
+    report = told
+    return 'acknowledged' in told && told.acknowledged === processes.length
+  }
+  await eventually('a purge is acknowledged by all', within, isAcknowledged).catch(async (error: unknown) => {
+    // What it was that kept them apart is gone when somebody looks.
+    const states = await Promise.all(processes.map(async (each) => (await each.stats()).sharing))
+    throw new Error(`${String(error)}: ${JSON.stringify({ report, states })}`, { cause: error })
   })
   const tookMs = performance.now() - startedAt
   const before = origin.renders('/a')
