@@ -23,6 +23,14 @@ export function clientOf(adapter: KeyvRedis<string>): RedisClientType {
   return adapter.client as RedisClientType
 }
 
+/** RESP's type of a string of bytes, in node-redis's words. */
+const BLOB_STRING = 36
+
+/** The same client, whose replies are bytes. */
+export function bytesOf(client: RedisClientType) {
+  return client.withTypeMapping({ [BLOB_STRING]: Buffer })
+}
+
 /** The middleware on plain node:http, so that no framework's cost is in it; every hit comes from the store. */
 export function serveFrom(store: CachebackOptions['store'], page: Page): Server {
   // A process that is stopped in turns would find every call of its pauses too slow.

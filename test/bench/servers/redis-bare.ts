@@ -1,10 +1,7 @@
 import { createServer } from 'node:http'
 
-import { clientOf, connectRedis } from '../apps/redis.ts'
+import { bytesOf, clientOf, connectRedis } from '../apps/redis.ts'
 import type { ServerFile } from '../server-file.ts'
-
-/** RESP's type of a string of bytes, in node-redis's words. */
-const BLOB_STRING = 36
 
 /** As little as can be done: the body read as bytes through the same client, and sent under a prepared head. */
 export default {
@@ -12,7 +9,7 @@ export default {
   kind: 'redis',
   async start(page) {
     const client = clientOf(await connectRedis(page.redis))
-    const bytes = client.withTypeMapping({ [BLOB_STRING]: Buffer })
+    const bytes = bytesOf(client)
     const head = [...Object.entries(page.head).flat(), 'Content-Length', String(page.bytes)]
     return createServer(async (req, res) => {
       const key = `bench:${page.bytes}:${req.url}`

@@ -1,11 +1,9 @@
 import { createServer } from 'node:http'
 import { crc32 } from 'node:zlib'
 
-import { clientOf, connectRedis } from '../apps/redis.ts'
+import { bytesOf, clientOf, connectRedis } from '../apps/redis.ts'
 import type { ServerFile } from '../server-file.ts'
 
-/** RESP's type of a string of bytes, in node-redis's words. */
-const BLOB_STRING = 36
 const PREFIX_BYTES = 8
 
 interface Kept {
@@ -24,7 +22,7 @@ export default {
   kind: 'redis',
   async start(page) {
     const client = clientOf(await connectRedis(page.redis))
-    const bytes = client.withTypeMapping({ [BLOB_STRING]: Buffer })
+    const bytes = bytesOf(client)
     return createServer(async (req, res) => {
       const url = req.url ?? ''
       const { host, accept, 'accept-language': language } = req.headers

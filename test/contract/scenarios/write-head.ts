@@ -59,6 +59,7 @@ unchangedRaw('CAP-62', 'long texts in every encoding, each with its callback', a
   await new Promise((resolve) => res.write('é'.repeat(9000), resolve))
   await new Promise<void>((resolve) => res.end('eHh4'.repeat(3000), 'base64', resolve))
 })
+
 /** As on-headers does it. */
 function setLate(res: ServerResponse): void {
   const methods = methodsOf(res)
@@ -70,10 +71,10 @@ function setLate(res: ServerResponse): void {
 }
 
 scenario('CAP-63', 'a field beyond ASCII beside a long text: the bytes that Node would send', async ({ serve }) => {
-  const answer = raw((_req, res) => {
+  const answer = raw((req, res) => {
     res.setHeader('Cache-Control', 'max-age=10')
-    if (_req.url?.includes('written')) res.writeHead(200, { 'X-Name': 'é' })
-    else if (_req.url?.includes('late')) setLate(res)
+    if (req.url?.includes('written')) res.writeHead(200, { 'X-Name': 'é' })
+    else if (req.url?.includes('late')) setLate(res)
     else res.setHeader('X-Name', 'é')
     res.end('a'.repeat(20_000))
   })
