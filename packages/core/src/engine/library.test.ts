@@ -190,3 +190,22 @@ test('a flight waits until others find what it has brought, but not where that i
   // A look is several reads: of the index, and of a variant for each list of selecting headers.
   expect(open({ ...options, memory: false }).visible(done)).toEqual({ done, lookMs: 6 * 40 })
 })
+
+test.each([
+  ['with copies in memory a body of the store has bytes of its own', {}, false],
+  ['without, it is sent from where it lies, and a head that comes again is known', { memory: false } as const, true],
+])('%s', async (_, options, isWhereItLies) => {
+  const store = makeStore()
+  const long = new StoredResponse({ ...rendered(1, ['x-a', 'b']).whole, body: Buffer.alloc(20_000, 'x') }, 1)
+  const writer = open({ store })
+  writer.keep(long)
+  await writer.idle()
+  const library = open({ ...options, store })
+  const read = async (): Promise<StoredResponse> =>
+    (await library.read(KEY, request({ host: 'a.test', 'x-a': 'b' }))) as StoredResponse
+  const [first, again] = [await read(), await read()]
+  const frame = await store.get(long.storeKey(library.namespace))
+  expect(first.bytes).toEqual(Buffer.alloc(20_000, 'x'))
+  expect(first.bytes.buffer === frame!.buffer).toBe(isWhereItLies)
+  expect([again === first, again.parts.selecting === first.parts.selecting]).toEqual([!isWhereItLies, true])
+})
